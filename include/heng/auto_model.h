@@ -1,0 +1,85 @@
+// The article's shape: from_pretrained, chat(tokenizer, "你好", history).
+//
+//   auto tokenizer = heng::AutoTokenizer::from_pretrained("Qwen-7B-Chat");
+//   auto model = heng::AutoModelForCausalLM::from_pretrained("Qwen-7B-Chat");
+//   auto [response, history] = model.chat(*tokenizer, "你好");
+//   std::tie(response, history) = model.chat(*tokenizer, "给我讲一个故事。", history);
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "heng/engine.h"
+
+namespace heng {
+
+// Question and answer pairs, oldest first.
+using History = std::vector<std::pair<std::string, std::string>>;
+
+struct ChatReply {
+  std::string response;
+  History history;  // with this question and answer at its end
+};
+
+struct AutoTokenizer {
+  static std::shared_ptr<const Tokenizer> from_pretrained(const std::string& name_or_path);
+};
+
+struct AutoChatFormat {
+  // The format a checkpoint was trained with; reads no weights. Throws Error kUnsupported, listing
+  // the formats there are, where its files name none that is known.
+  static std::shared_ptr<const ChatFormat> from_pretrained(const std::string& name_or_path);
+};
+
+// A model with its KV cache. Not thread-safe: one conversation at a time.
+class AutoModelForCausalLM {
+ public:
+  static AutoModelForCausalLM from_pretrained(const std::string& name_or_path,
+                                              const LoadOptions& options = {});
+
+  // Used by chat; starts as the checkpoint's generation_config.json.
+  GenerationConfig generation_config;
+
+  // Throws as Engine::run. `system` empty: the chat format's default.
+  ChatReply chat(const Tokenizer& tokenizer, std::string_view query, const History& history = {},
+                 std::string_view system = "");
+  // The same; `on_text` gets whole characters as they come and may return false to stop.
+  ChatReply chat_stream(const Tokenizer& tokenizer, std::string_view query, const History& history,
+                        const std::function<bool(std::string_view text)>& on_text,
+                        std::string_view system = "");
+
+  const Model& model() const { return engine_.model(); }
+  Engine& engine() { return engine_; }
+
+ private:
+  explicit AutoModelForCausalLM(std::shared_ptr<const Model> model);
+  Engine engine_;
+};
+
+// What Engine::run needs to answer a conversation that ends with a user message: the prompt by
+// `format` and its stop tokens besides those of `generation`. Older turns are dropped, whole and
+// oldest first, to keep to generation.max_window_size and to leave room for a reply in `context`
+// tokens; max_new_tokens becomes what is left there. Throws as ChatFormat::build.
+struct ChatRequest {
+  Request request;
+  size_t dropped_turns = 0;  // say so to the user
+};
+ChatRequest chat_request(const ChatFormat& format, const Tokenizer& tokenizer,
+                         std::span<const Message> messages, const GenerationConfig& generation,
+                         size_t context);
+
+// `text` without the white space at its ends (Unicode's, as Python's str.strip): what Qwen's chat
+// keeps of a reply.
+std::string_view strip(std::string_view text);
+
+// A folder or file as given, else a name in the model cache. Throws Error kNotFound saying where
+// was looked.
+std::filesystem::path resolve_model(const std::string& name_or_path);
+
+}  // namespace heng

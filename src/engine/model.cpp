@@ -1,0 +1,264 @@
+// Model::load: checkpoint + spec + weights + tokenizer + chat format.
+#include "heng/model.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "base/cpu_info.h"
+#include "engine/generation_config.h"
+#include "engine/kv_cache.h"
+#include "engine/loaded_model.h"
+#include "engine/precision.h"
+#include "kernels/select.h"
+#include "models/load_weights.h"
+#include "text/chat_formats.h"
+#include "text/tokenizer_load.h"
+
+namespace heng {
+namespace {
+
+using checkpoint::Checkpoint;
+using models::DecoderSpec;
+
+// Contexts beyond this are planned for only when asked: they take memory that most chats never use.
+constexpr size_t kDefaultContext = 8192;
+
+std::string gib(uint64_t bytes) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "%.1f", static_cast<double>(bytes) / (1u << 30));
+  return text;
+}
+
+size_t choose_context(const DecoderSpec& spec, const LoadOptions& options) {
+  if (options.context == 0) return std::min(spec.max_context, kDefaultContext);
+  if (options.context > spec.max_context) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "context " + std::to_string(options.context) + " is beyond the model's " +
+                    std::to_string(spec.max_context) + " tokens. Use --ctx " +
+                    std::to_string(spec.max_context) + " or less.");
+  }
+  return options.context;
+}
+
+std::string rope_text(const models::RopeSpec& rope) {
+  char base[32];
+  std::snprintf(base, sizeof(base), "base %.0f", static_cast<double>(rope.base));
+  return std::string(base) + (rope.style == ops::RopeStyle::kHalves ? ", halves" : ", pairs") +
+         (rope.dynamic_ntk ? ", dynamic NTK" : "") + (rope.log_n ? ", LogN" : "");
+}
+
+std::string hf_class(const Checkpoint& c) {
+  if (c.kind() == checkpoint::Kind::kGguf) return "";
+  const auto classes = JsonObject(c.config(), c.config_file()).strings_or_empty("architectures");
+  return classes.empty() ? "" : classes.front();
+}
+
+std::string licence(const Checkpoint& c) {
+  const JsonObject config(c.config(), c.config_file());
+  return config.string_or(c.kind() == checkpoint::Kind::kGguf ? "general.license" : "license", "");
+}
+
+// Everything that is decided from headers alone.
+struct Plan {
+  std::shared_ptr<const Checkpoint> checkpoint;
+  const models::Architecture* architecture;
+  DecoderSpec spec;
+  DType stored;  // what most of the weights are
+  engine::PrecisionChoice precision;
+  int threads;
+  std::unique_ptr<ops::Backend> backend;
+  ModelInfo info;
+
+  models::WeightRequest request() const {
+    return {*architecture, spec, *checkpoint, precision.convert_to};
+  }
+};
+
+void fill_sizes(Plan& p, size_t context) {
+  const auto sizes = models::measure_weights(p.request(), *p.backend);
+  ModelInfo& i = p.info;
+  i.parameters = sizes.parameters;
+  i.weight_bytes = sizes.memory_bytes;
+  i.kv_bytes = engine::kv_bytes(models::kv_layout(p.spec, p.precision.kv), context);
+  i.work_bytes = models::workspace_bytes(p.spec, std::min(context, engine::kPromptChunk), 1);
+  i.context = context;
+}
+
+void fill_names(Plan& p) {
+  ModelInfo& i = p.info;
+  const Checkpoint& c = *p.checkpoint;
+  i.name = std::filesystem::path(c.path() / "").parent_path().filename().string();
+  if (c.kind() == checkpoint::Kind::kGguf) i.name = c.path().stem().string();
+  i.architecture = p.architecture->name;
+  i.hf_class = hf_class(c);
+  i.licence = licence(c);
+  i.isa = p.backend->name();
+  i.threads = p.backend->threads();
+  i.n_files = c.file_count();
+  i.file_bytes = c.tensor_bytes();
+  i.trained_context = p.spec.trained_context;
+  i.max_context = p.spec.max_context;
+  i.n_layers = static_cast<int>(p.spec.n_layers);
+  i.n_heads = static_cast<int>(p.spec.n_heads);
+  i.n_kv_heads = static_cast<int>(p.spec.n_kv_heads);
+  i.head_dim = static_cast<int>(p.spec.head_dim);
+  i.hidden = static_cast<int>(p.spec.hidden);
+  i.ffn = static_cast<int>(p.spec.ffn);
+  i.vocabulary = static_cast<int64_t>(p.spec.vocabulary);
+  i.rope = rope_text(p.spec.rope);
+}
+
+Plan make_plan(const std::filesystem::path& path, const LoadOptions& options) {
+  Plan p;
+  p.checkpoint = Checkpoint::open(path);
+  p.architecture = &models::find_architecture(*p.checkpoint);
+  p.spec = models::read_spec(*p.architecture, *p.checkpoint);
+  p.threads = options.threads > 0 ? options.threads : usable_cpus();
+  p.backend = engine::make_backend(options.backend, p.threads);
+  const size_t context = choose_context(p.spec, options);
+  p.stored = models::measure_weights(p.request(), *p.backend).stored;
+  p.precision = engine::choose_precision(options.dtype, p.stored, *p.backend);
+  p.info.stored_as = dtype_name(p.stored);
+  p.info.computed_as = p.precision.computed_as;
+  p.info.why = p.precision.why;
+  fill_sizes(p, context);
+  fill_names(p);
+  return p;
+}
+
+uint64_t total_bytes(const ModelInfo& i) {
+  return i.weight_bytes + i.kv_bytes + i.work_bytes;
+}
+
+// Other precisions and contexts that would fit better, for the refusal.
+std::string ways_out(Plan& p, uint64_t free_bytes) {
+  const ModelInfo before = p.info;
+  const auto chosen = p.precision;
+  std::string ways;
+  uint64_t least = total_bytes(before);
+  for (const auto& [wanted, flag] :
+       {std::pair{Precision::kBf16, "bf16"}, std::pair{Precision::kAuto, "auto"}}) {
+    p.precision = engine::choose_precision(wanted, p.stored, *p.backend);
+    fill_sizes(p, before.context);
+    if (total_bytes(p.info) >= least) continue;  // auto is listed where it saves more than bf16
+    least = total_bytes(p.info);
+    ways += (ways.empty() ? "--dtype " : ", --dtype ") + std::string(flag) + " needs " +
+            gib(least) + " GiB";
+  }
+  p.precision = chosen;
+  constexpr size_t kShort = 2048;
+  if (before.context > kShort) {
+    fill_sizes(p, kShort);
+    ways += (ways.empty() ? "" : "; ") + std::string("--ctx 2048 saves ") +
+            gib(before.kv_bytes - p.info.kv_bytes) + " GiB";
+  }
+  p.info = before;
+  if (ways.empty())
+    ways = "Free " + gib(total_bytes(before) - free_bytes) + " GiB or use a smaller model";
+  return ways + ".";
+}
+
+void check_memory(Plan& p) {
+  const ModelInfo& i = p.info;
+  const uint64_t free_bytes = available_memory();
+  if (total_bytes(i) <= free_bytes) return;
+  throw Error(ErrorCode::kOutOfMemory, i.name + " needs " + gib(total_bytes(i)) + " GiB in " +
+                                           i.computed_as + " (weights " + gib(i.weight_bytes) +
+                                           ", context " + gib(i.kv_bytes) + ", work " +
+                                           gib(i.work_bytes) + "); " + gib(free_bytes) +
+                                           " GiB are free. " + ways_out(p, free_bytes));
+}
+
+void load_text(engine::LoadedModel& model) {
+  const Checkpoint& c = *model.checkpoint;
+  try {
+    model.model_tokenizer = text::load_tokenizer(c);
+    model.model_chat_format = text::detect_chat_format(c);
+  } catch (const Error& e) {
+    // A model without a readable tokenizer still runs on ids (`heng logits`); asking for text says
+    // why.
+    if (e.code() != ErrorCode::kNotFound && e.code() != ErrorCode::kUnsupported) throw;
+    model.tokenizer_problem = e.what();
+  }
+  if (c.generation_config()) {
+    model.generation =
+        engine::generation_config_from_json(*c.generation_config(), "generation_config.json");
+  }
+  if (!model.model_tokenizer) return;
+  const auto add_end = [&](TokenId id) {
+    auto& ids = model.generation.eos_ids;
+    if (std::find(ids.begin(), ids.end(), id) == ids.end()) ids.push_back(id);
+  };
+  if (model.model_tokenizer->eos_id()) add_end(*model.model_tokenizer->eos_id());
+  if (model.model_chat_format) {
+    for (TokenId id : model.model_chat_format->stop_ids(*model.model_tokenizer)) add_end(id);
+  }
+}
+
+}  // namespace
+
+namespace engine {
+
+const Tokenizer& LoadedModel::tokenizer() const {
+  if (!model_tokenizer) throw Error(ErrorCode::kUnsupported, tokenizer_problem);
+  return *model_tokenizer;
+}
+
+const ChatFormat& LoadedModel::chat_format() const {
+  if (!model_chat_format) {
+    std::string names;
+    for (std::string_view name : chat_format_names()) {
+      names += (names.empty() ? "" : ", ") + std::string(name);
+    }
+    throw Error(ErrorCode::kUnsupported, model_info.name +
+                                             ": no chat format is known for this model. Choose one "
+                                             "with --template: " +
+                                             names + ".");
+  }
+  return *model_chat_format;
+}
+
+std::unique_ptr<ops::Backend> make_backend(BackendKind kind, int threads) {
+  if (kind == BackendKind::kReference) return ops::make_reference_backend();
+  return ops::make_cpu_backend(kernels::selected_level(), threads);
+}
+
+}  // namespace engine
+
+ModelInfo Model::inspect(const std::filesystem::path& path, const LoadOptions& options) {
+  return make_plan(path, options).info;
+}
+
+std::shared_ptr<const Model> Model::load(const std::filesystem::path& path,
+                                         const LoadOptions& options) {
+  Plan p = make_plan(path, options);
+  check_memory(p);
+  auto model = std::make_shared<engine::LoadedModel>();
+  model->checkpoint = p.checkpoint;
+  load_text(*model);  // before the weights: a damaged tokenizer is told at once
+  const uint64_t total = p.info.file_bytes;
+  ThreadPool pool(p.threads);
+  model->weights = models::load_weights(p.request(), *p.backend, pool, [&](uint64_t done) {
+    if (options.on_progress) options.on_progress(std::min(done, total), total);
+  });
+  if (options.on_progress) options.on_progress(total, total);
+  model->spec = p.spec;
+  model->kv_type = p.precision.kv;
+  model->backend = options.backend;
+  model->model_info = std::move(p.info);
+  return model;
+}
+
+std::string describe(const ModelInfo& i) {
+  const auto mega = [](uint64_t bytes) {
+    return bytes >= (1u << 30) ? gib(bytes) + " GiB" : std::to_string(bytes / 1000000) + " MB";
+  };
+  std::string context = std::to_string(i.context);
+  if (context.size() > 3) context.insert(context.size() - 3, ",");
+  return i.name + " · " + i.architecture + " · " + i.computed_as + ", " + i.why + " · " +
+         mega(i.weight_bytes) + " of weights + " + mega(i.kv_bytes) + " for " + context +
+         " tokens · " + i.isa + ", " + std::to_string(i.threads) +
+         (i.threads == 1 ? " thread" : " threads");
+}
+
+}  // namespace heng

@@ -1,0 +1,66 @@
+// Pieces that several GGUF block layouts have in common: nibbles in two halves, a fifth bit stored
+// apart, eight pairs of 6-bit factors in 12 bytes, and the safe steps of the encoders.
+// Pure functions; safe from any thread. Source: layouts of ggml-common.h, arithmetic of
+// ggml-quants.c.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+
+namespace heng::formats {
+
+// `n` bytes hold 2n weights: the low nibbles are the first n, the high nibbles the next n.
+inline void unpack_nibbles(const uint8_t* packed, size_t n, uint8_t* q) {
+  for (size_t i = 0; i < n; ++i) {
+    q[i] = packed[i] & 0x0f;
+    q[n + i] = packed[i] >> 4;
+  }
+}
+
+inline void pack_nibbles(const uint8_t* q, size_t n, uint8_t* packed) {
+  for (size_t i = 0; i < n; ++i) packed[i] = static_cast<uint8_t>(q[i] | (q[n + i] << 4));
+}
+
+// Bit i of the 32 bits in `high` (little-endian) is bit 4 of q[i].
+inline void add_fifth_bits(const uint8_t (&high)[4], uint8_t* q) {
+  for (size_t i = 0; i < 32; ++i) {
+    q[i] = static_cast<uint8_t>(q[i] | (((high[i / 8] >> (i % 8)) & 1) << 4));
+  }
+}
+
+// The 12 bytes of q4_k and q5_k: scale s and minimum m, 6 bits each, of 8 groups.
+//
+//   byte     7 6      5 4 3 2 1 0
+//   0..3     s4..s7 * s0..s3          * bits 5 4 of s[4 + j] above the 6 bits of s[j]
+//   4..7     m4..m7 * m0..m3          * likewise for m
+//            7 6 5 4       3 2 1 0
+//   8..11    m4..m7 low    s4..s7 low
+struct ScaleAndMin {
+  uint8_t scale, min;
+};
+inline ScaleAndMin unpack_scale_and_min(const uint8_t (&packed)[12], size_t group) {
+  if (group < 4) {
+    return {static_cast<uint8_t>(packed[group] & 0x3f),
+            static_cast<uint8_t>(packed[group + 4] & 0x3f)};
+  }
+  const uint8_t low = packed[group + 4];
+  return {static_cast<uint8_t>((low & 0x0f) | ((packed[group - 4] >> 6) << 4)),
+          static_cast<uint8_t>((low >> 4) | ((packed[group] >> 6) << 4))};
+}
+
+// 1 / step; 0 where the step is zero or so small that its inverse is no number (such a step is
+// stored as zero anyway).
+inline float inverse_step(float step) {
+  const float inverse = 1.0f / step;
+  return std::abs(inverse) <= std::numeric_limits<float>::max() ? inverse : 0.0f;
+}
+
+// Cuts the fraction off into [0, max]; NaN gives 0. Callers add the half that makes it round.
+inline uint8_t cut_to_level(float value, int max) {
+  if (!(value > 0.0f)) return 0;
+  return static_cast<uint8_t>(value < static_cast<float>(max) ? static_cast<int>(value) : max);
+}
+
+}  // namespace heng::formats

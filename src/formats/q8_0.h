@@ -1,0 +1,48 @@
+// q8_0: 32 weights as signed bytes, expanded with 128 added, with one fp16 scale; 8.5 bits a
+// weight. Source: ggml's block_q8_0, dequantize_row_q8_0, quantize_row_q8_0_ref.
+#pragma once
+
+#include <algorithm>
+
+#include "base/half.h"
+#include "formats/block_format.h"
+#include "formats/block_parts.h"
+
+namespace heng::formats {
+
+struct Q8_0 {
+  static constexpr DType kDType = DType::kQ8_0;
+  static constexpr std::string_view kName = "q8_0";
+  static constexpr uint32_t kLength = 32, kGroup = 32, kBits = 8;
+  static constexpr int kZero = 128;
+  static constexpr bool kHalfScales = true;
+
+  //   0    2                                34
+  //   | d  | q0 q1 q2 ...               q31 |      weight i = d * q[i]
+  struct Block {
+    uint16_t d;     // fp16
+    int8_t qs[32];  // -128..127; encoders write -127..127
+  };
+  static_assert(sizeof(Block) == 34);
+
+  static void expand(const Block& block, IntBlock& out) {
+    out.scale[0] = half_to_float(block.d);
+    for (size_t i = 0; i < kLength; ++i) out.q[i] = static_cast<uint8_t>(block.qs[i] + kZero);
+  }
+
+  // Scale = largest magnitude / 127; halves round away from zero. REQUIRES: finite weights.
+  static void encode(const float* weights, Block& block) {
+    float largest = 0.0f;
+    for (size_t i = 0; i < kLength; ++i) largest = std::max(largest, std::abs(weights[i]));
+    const float step = largest / 127.0f;
+    const float inverse = inverse_step(step);
+    block.d = float_to_half(step);
+    for (size_t i = 0; i < kLength; ++i) {
+      const float level = std::round(weights[i] * inverse);
+      // The comparison leaves NaN out, which has no integer.
+      block.qs[i] = std::abs(level) <= 127.0f ? static_cast<int8_t>(level) : int8_t{0};
+    }
+  }
+};
+
+}  // namespace heng::formats

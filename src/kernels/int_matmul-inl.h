@@ -1,0 +1,287 @@
+// Products with packed integer panels (kernel_table.h draws them) and 15-bit activations: 16 rows
+// in 16 lanes, tokens in registers. Inside a group sums are integers and exact (the high halves'
+// sum, times 128, plus the low halves'); across groups each lane runs
+//     acc = fma(float(sum) * x_scale, w_scale, acc)  [ acc = fma(w_min, x_scale * x_sum, acc) ]
+// in group order, in every tile shape, so an element's bits depend on its own row and token alone.
+#pragma once
+
+#include "kernels/kernel_table.h"
+#include "kernels/plain_matmul-inl.h"
+#include "kernels/vec.h"
+
+namespace heng::HENG_ISA {
+namespace {
+
+using kernels::IntActivations;
+using kernels::IntPanels;
+using kernels::kGroup;
+using kernels::kPanelRows;
+using kernels::kTokenTile;
+
+// As kPlainBlockBytes: activations walked once a panel stay in the L2 cache.
+constexpr size_t kIntBlockBytes = 512 * 1024;
+
+constexpr size_t kTokenGroupBytes = 2 * kGroup;  // high, then low
+
+enum class Width { k4, k8, k8Full };  // 4 bits; 8 bits with q <= 127; 8 bits
+
+template <Width kWidth, bool kHalfScales, bool kHasMin, size_t kLength>
+struct PanelKind {
+  static constexpr Width width = kWidth;
+  static constexpr bool half_scales = kHalfScales, has_min = kHasMin;
+  static constexpr size_t length = kLength;  // weights per scale: 16 or 32
+  static constexpr size_t data_bytes = kWidth == Width::k4 ? 256 : 512;
+  static constexpr size_t scale_bytes = kPanelRows * (kHalfScales ? 2 : 4);
+  static constexpr size_t scales_bytes = kGroup / kLength * scale_bytes;
+  static constexpr size_t record_bytes = data_bytes + (kHasMin ? 2 : 1) * scales_bytes;
+};
+
+// One panel, and where a run of tokens inside one tile begins.
+struct PanelTask {
+  const uint8_t* data;
+  const int8_t* q;
+  const float* x_scale;
+  const int32_t* sum;  // by group, or by half group for kLength 16
+  const float* scaled_sum;
+  size_t tile_tokens;  // distance between groups, in tokens
+  size_t n_groups;
+  int32_t zero;
+};
+
+template <typename Kind>
+HENG_INLINE Vf load_scales(const uint8_t* p) {
+  if constexpr (Kind::half_scales)
+    return load_f16(p);
+  else
+    return load(reinterpret_cast<const float*>(p));
+}
+
+HENG_INLINE Vi broadcast_4_bytes(const int8_t* p) {
+  int32_t four;
+  __builtin_memcpy(&four, p, 4);
+  return set1_i(four);
+}
+
+// Adds the products of 4 consecutive k (one weight vector) to every token's sum.
+template <typename Kind, size_t T>
+HENG_INLINE void dot_step(Vi (&sums)[T], Vi w, const int8_t* q) {
+  for (size_t t = 0; t < T; ++t) {
+    const Vi x = broadcast_4_bytes(q + t * kTokenGroupBytes);
+    sums[t] = Kind::width == Width::k8Full ? dot4_full(sums[t], w, x) : dot4(sums[t], w, x);
+  }
+}
+
+// Products of vectors [begin, end) of a group; k of vector v (8-bit) or of half-vector v (4-bit) is
+// 4v.
+template <typename Kind, size_t T>
+HENG_INLINE void dot_vectors(Vi (&sums)[T], const uint8_t* w, const int8_t* q, size_t begin,
+                             size_t end) {
+  if constexpr (Kind::width == Width::k4) {
+    for (size_t v = begin / 2; v < end / 2; ++v) {
+      const Vi both = load_i(w + 64 * v);
+      dot_step<Kind, T>(sums, low_nibbles(both), q + 8 * v);
+      dot_step<Kind, T>(sums, high_nibbles(both), q + 8 * v + 4);
+    }
+  } else {
+    for (size_t v = begin; v < end; ++v) dot_step<Kind, T>(sums, load_i(w + 64 * v), q + 4 * v);
+  }
+}
+
+// A few tokens read each panel once, from memory: every record asks for the one this far ahead.
+constexpr size_t kPrefetchBytes = 4096;
+
+template <typename Kind, size_t T>
+HENG_INLINE void prefetch_record(const uint8_t* w) {
+  if constexpr (T <= 4) {
+    for (size_t i = 0; i < Kind::record_bytes; i += 64) __builtin_prefetch(w + i + kPrefetchBytes);
+  }
+}
+
+template <typename Kind, size_t T>
+HENG_INLINE void int_tile(const PanelTask& p, Vf (&acc)[T]) {
+  constexpr size_t kParts = kGroup / Kind::length, kVectors = 8 / kParts;
+  for (Vf& a : acc) a = zero_f();
+  for (size_t g = 0; g < p.n_groups; ++g) {
+    const uint8_t* w = p.data + g * Kind::record_bytes;
+    const int8_t* q = p.q + g * p.tile_tokens * kTokenGroupBytes;
+    const float* x_scale = p.x_scale + g * p.tile_tokens;
+    prefetch_record<Kind, T>(w);
+    for (size_t part = 0; part < kParts; ++part) {
+      const size_t at = g * kParts + part;
+      Vi sums[T];
+      for (size_t t = 0; t < T; ++t) sums[t] = set1_i(0);
+      dot_vectors<Kind, T>(sums, w, q, part * kVectors, (part + 1) * kVectors);
+      for (size_t t = 0; t < T; ++t) {
+        sums[t] = times_128(sums[t]);
+        if (!Kind::has_min) {
+          sums[t] = add_i(sums[t], set1_i(-p.zero * p.sum[at * p.tile_tokens + t]));
+        }
+      }
+      dot_vectors<Kind, T>(sums, w, q + kGroup, part * kVectors, (part + 1) * kVectors);
+      const Vf scale = load_scales<Kind>(w + Kind::data_bytes + part * Kind::scale_bytes);
+      for (size_t t = 0; t < T; ++t) {
+        acc[t] = fma(mul(to_float(sums[t]), set1(x_scale[t])), scale, acc[t]);
+      }
+      if constexpr (Kind::has_min) {
+        const Vf min =
+            load_scales<Kind>(w + Kind::data_bytes + Kind::scales_bytes + part * Kind::scale_bytes);
+        for (size_t t = 0; t < T; ++t) {
+          acc[t] = fma(min, set1(p.scaled_sum[at * p.tile_tokens + t]), acc[t]);
+        }
+      }
+    }
+  }
+}
+
+HENG_INLINE void put_rows(const Output& out, size_t token, size_t row, size_t n, Vf sum) {
+  float* at = out.data + token * out.stride + row;
+  if (n == kLanes) {
+    if (out.bias) sum = add(sum, load(out.bias + row));
+    if (out.store == Store::kAdd) sum = add(load(at), sum);
+    store(at, sum);
+  } else {
+    if (out.bias) sum = add(sum, load_first(out.bias + row, n));
+    if (out.store == Store::kAdd) sum = add(load_first(at, n), sum);
+    store_first(at, sum, n);
+  }
+}
+
+struct PanelOutput {
+  const Output& out;
+  size_t row, n_rows;
+};
+
+template <typename Kind, size_t T>
+void panel_tokens(PanelTask p, const PanelOutput& to, size_t token, size_t in_tile) {
+  constexpr size_t kParts = kGroup / Kind::length;
+  static_assert(kParts == 1 || kParts == 2);
+  p.q += in_tile * kTokenGroupBytes;
+  p.x_scale += in_tile;
+  p.sum += in_tile;
+  p.scaled_sum += in_tile;
+  Vf acc[T];
+  int_tile<Kind, T>(p, acc);
+  for (size_t t = 0; t < T; ++t) put_rows(to.out, token + in_tile + t, to.row, to.n_rows, acc[t]);
+}
+
+// All tokens of one tile (tile_tokens of them), whole tiles of 12 in one go.
+template <typename Kind>
+void panel_tile(const PanelTask& p, const PanelOutput& to, size_t token) {
+  size_t t = 0;
+  for (; t + 12 <= p.tile_tokens; t += 12) panel_tokens<Kind, 12>(p, to, token, t);
+  for (; t + 8 <= p.tile_tokens; t += 8) panel_tokens<Kind, 8>(p, to, token, t);
+  for (; t + 4 <= p.tile_tokens; t += 4) panel_tokens<Kind, 4>(p, to, token, t);
+  for (; t + 2 <= p.tile_tokens; t += 2) panel_tokens<Kind, 2>(p, to, token, t);
+  for (; t < p.tile_tokens; ++t) panel_tokens<Kind, 1>(p, to, token, t);
+}
+
+struct IntJob {
+  const IntPanels& w;
+  const IntActivations& x;
+  const Output& out;
+  size_t rows;
+};
+
+template <typename Kind>
+void one_panel(const IntJob& job, size_t panel, size_t begin, size_t end) {
+  const IntPanels& w = job.w;
+  const IntActivations& x = job.x;
+  const bool halves = Kind::length == 16;
+  const size_t groups = w.k / kGroup, parts = halves ? 2 * groups : groups;
+  const size_t row = panel * kPanelRows, left = job.rows - row;
+  const uint8_t* data = w.data + panel * groups * Kind::record_bytes;
+  const PanelOutput to{job.out, row, left < kPanelRows ? left : kPanelRows};
+  for (size_t t = begin; t < end; t += kTokenTile) {
+    const size_t nt = end - t < kTokenTile ? end - t : kTokenTile;
+    PanelTask p{};
+    p.data = data;
+    p.q = x.q + 2 * t * w.k;
+    p.x_scale = x.scale + t * groups;
+    p.sum = (halves ? x.half_sum : x.sum) + t * parts;
+    p.scaled_sum = (halves ? x.scaled_half_sum : x.scaled_sum) + t * parts;
+    p.tile_tokens = nt;
+    p.n_groups = groups;
+    p.zero = w.zero;
+    panel_tile<Kind>(p, to, t);
+  }
+}
+
+template <typename Kind>
+void panels_of_kind(const IntJob& job, size_t panel_begin, size_t panel_end) {
+  size_t block = kIntBlockBytes / (2 * job.w.k) / kTokenTile * kTokenTile;
+  if (block < kTokenTile) block = kTokenTile;
+  const size_t n = job.x.n_tokens;
+  for (size_t t = 0; t < n; t += block) {
+    const size_t end = t + block < n ? t + block : n;
+    for (size_t panel = panel_begin; panel < panel_end; ++panel) {
+      one_panel<Kind>(job, panel, t, end);
+    }
+  }
+}
+
+// The kinds that the formats need: see pack_panels.
+void matmul_int(const IntPanels& w, const IntActivations& x, const Output& out, size_t rows,
+                size_t begin, size_t end) {
+  const IntJob job{w, x, out, rows};
+  const bool four = w.bits == 4, half = w.half_scales, min = w.has_min,
+             short_group = w.group_length == 16;
+  if (four && half && !min)
+    return panels_of_kind<PanelKind<Width::k4, true, false, 32>>(job, begin, end);
+  if (four && half && min)
+    return panels_of_kind<PanelKind<Width::k4, true, true, 32>>(job, begin, end);
+  if (four && !short_group)
+    return panels_of_kind<PanelKind<Width::k4, false, true, 32>>(job, begin, end);
+  if (four && min) return panels_of_kind<PanelKind<Width::k4, false, true, 16>>(job, begin, end);
+  if (four) return panels_of_kind<PanelKind<Width::k4, false, false, 16>>(job, begin, end);
+  if (w.full_range)
+    return panels_of_kind<PanelKind<Width::k8Full, true, false, 32>>(job, begin, end);
+  if (half && !min) return panels_of_kind<PanelKind<Width::k8, true, false, 32>>(job, begin, end);
+  if (half) return panels_of_kind<PanelKind<Width::k8, true, true, 32>>(job, begin, end);
+  if (min) return panels_of_kind<PanelKind<Width::k8, false, true, 32>>(job, begin, end);
+  panels_of_kind<PanelKind<Width::k8, false, false, 16>>(job, begin, end);
+}
+
+constexpr float kLargestInt = 127 * 128;
+
+// q = 128 * high + low, low in [-64, 63].
+HENG_INLINE void store_split(int8_t* at, Vi q) {
+  const Vi high = over_128(add_i(q, set1_i(64)));
+  store_i8(at, high);
+  store_i8(at + kGroup, sub_i(q, times_128(high)));
+}
+
+// One token's group of 32, into its places in the tile-major arrays of kernel_table.h.
+void quantize_group(const float* x, const IntActivations& out, size_t at_32, size_t at_16,
+                    size_t half_stride) {
+  const Vf a = load(x), b = load(x + kLanes);
+  const float largest = max_lane(max(abs(a), abs(b)));
+  const float scale = largest / kLargestInt;
+  const Vf inverse = set1(largest > 0 ? kLargestInt / largest : 0.0f);
+  const Vi qa = round_to_int(mul(a, inverse)), qb = round_to_int(mul(b, inverse));
+  int8_t* q = out.q + at_32 * kTokenGroupBytes;
+  store_split(q, qa);
+  store_split(q + kLanes, qb);
+  const int32_t sum_a = sum_lanes(qa), sum_b = sum_lanes(qb);
+  out.scale[at_32] = scale;
+  out.sum[at_32] = sum_a + sum_b;
+  out.scaled_sum[at_32] = scale * static_cast<float>(sum_a + sum_b);
+  out.half_sum[at_16] = sum_a;
+  out.half_sum[at_16 + half_stride] = sum_b;
+  out.scaled_half_sum[at_16] = scale * static_cast<float>(sum_a);
+  out.scaled_half_sum[at_16 + half_stride] = scale * static_cast<float>(sum_b);
+}
+
+void quantize(const float* x, const IntActivations& out, size_t begin, size_t end) {
+  const size_t groups = out.k / kGroup;
+  for (size_t t = begin; t < end; ++t) {
+    const size_t tile = t / kTokenTile * kTokenTile, in_tile = t - tile;
+    const size_t nt = out.n_tokens - tile < kTokenTile ? out.n_tokens - tile : kTokenTile;
+    for (size_t g = 0; g < groups; ++g) {
+      quantize_group(x + t * out.k + g * kGroup, out, tile * groups + g * nt + in_tile,
+                     2 * tile * groups + 2 * g * nt + in_tile, nt);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace heng::HENG_ISA

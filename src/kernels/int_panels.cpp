@@ -1,0 +1,125 @@
+#include "kernels/int_panels.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "base/half.h"
+
+namespace heng::kernels {
+namespace {
+
+// Of one record.
+size_t data_bytes(const IntPanels& p) {
+  return kPanelRows * kGroup * p.bits / 8;
+}
+size_t scale_bytes(const IntPanels& p) {
+  return kGroup / p.group_length * kPanelRows * (p.half_scales ? 2 : 4);
+}
+
+IntPanels layout(const formats::WeightFormat& format, size_t k) {
+  IntPanels p{};
+  p.k = k;
+  p.bits = format.bits <= 4 ? 4 : 8;
+  p.full_range = format.bits == 8;
+  p.half_scales = format.half_scales;
+  p.has_min = format.zero < 0;
+  p.group_length = static_cast<uint8_t>(format.group_length);
+  p.zero = format.zero < 0 ? 0 : format.zero;
+  const size_t arrays = p.has_min ? 2 : 1;
+  p.record_bytes = data_bytes(p) + arrays * scale_bytes(p);
+  return p;
+}
+
+size_t panel_bytes(const IntPanels& p) {
+  return p.k / kGroup * p.record_bytes;
+}
+
+// The 32 q of one group and row (in the panel): 4 consecutive k in each 64-byte vector.
+void put_group(uint8_t* group, const IntPanels& p, size_t row, const uint8_t* q) {
+  if (p.bits == 8) {
+    for (size_t v = 0; v < 8; ++v) std::memcpy(group + 64 * v + 4 * row, q + 4 * v, 4);
+  } else {
+    for (size_t v = 0; v < 4; ++v) {
+      uint32_t low, high;
+      std::memcpy(&low, q + 8 * v, 4);
+      std::memcpy(&high, q + 8 * v + 4, 4);
+      low |= high << 4;
+      std::memcpy(group + 64 * v + 4 * row, &low, 4);
+    }
+  }
+}
+
+void put_scale(uint8_t* at, bool half, size_t index, float value) {
+  if (half) {
+    const uint16_t h = float_to_half(value);
+    std::memcpy(at + 2 * index, &h, 2);
+  } else {
+    std::memcpy(at + 4 * index, &value, 4);
+  }
+}
+
+}  // namespace
+
+size_t PackedMatrix::bytes() const {
+  return n_panels() * panel_bytes(panels_);
+}
+
+bool can_pack(const formats::WeightFormat& format, size_t k) {
+  return format.expand_block != nullptr && k % kGroup == 0 && k > 0;
+}
+
+size_t packed_bytes(const formats::WeightFormat& format, size_t rows, size_t k) {
+  return (rows + kPanelRows - 1) / kPanelRows * panel_bytes(layout(format, k));
+}
+
+PackedMatrix::PackedMatrix(const formats::WeightFormat& format, size_t rows, size_t k,
+                           std::byte* memory)
+    : format_(&format),
+      rows_(rows),
+      panels_(layout(format, k)),
+      memory_(reinterpret_cast<uint8_t*>(memory)) {
+  panels_.data = memory_;
+}
+
+namespace {
+
+// One expanded block of row `row` into the records from `record` on. False: a scale is not finite.
+bool put_block(uint8_t* record, const IntPanels& p, const formats::WeightFormat& f,
+               const formats::IntBlock& block, size_t row) {
+  bool finite = true;
+  const size_t per_record = kGroup / f.group_length;
+  for (size_t i = 0; i < f.block_length / kGroup; ++i, record += p.record_bytes) {
+    put_group(record, p, row, block.q + i * kGroup);
+    uint8_t* scales = record + data_bytes(p);
+    for (size_t j = 0; j < per_record; ++j) {
+      const size_t g = i * per_record + j, index = j * kPanelRows + row;
+      finite = finite && std::isfinite(block.scale[g]) && std::isfinite(block.min[g]);
+      put_scale(scales, f.half_scales, index, block.scale[g]);
+      if (p.has_min) put_scale(scales + scale_bytes(p), f.half_scales, index, block.min[g]);
+    }
+  }
+  return finite;
+}
+
+}  // namespace
+
+bool PackedMatrix::pack(const std::byte* source, size_t begin, size_t end) {
+  const formats::WeightFormat& f = *format_;
+  const size_t blocks = panels_.k / f.block_length, row_bytes = blocks * f.block_bytes;
+  bool finite = true;
+  formats::IntBlock block;
+  for (size_t panel = begin; panel < end; ++panel) {
+    uint8_t* at = memory_ + panel * panel_bytes(panels_);
+    for (size_t r = 0; r < kPanelRows && panel * kPanelRows + r < rows_; ++r) {
+      const std::byte* row = source + (panel * kPanelRows + r) * row_bytes;
+      for (size_t b = 0; b < blocks; ++b) {
+        f.expand_block(row + b * f.block_bytes, block);
+        uint8_t* record = at + b * (f.block_length / kGroup) * panels_.record_bytes;
+        finite = put_block(record, panels_, f, block, r) && finite;
+      }
+    }
+  }
+  return finite;
+}
+
+}  // namespace heng::kernels

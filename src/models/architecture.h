@@ -1,0 +1,65 @@
+// One row per model architecture: its names, how its configuration is read, and where its tensors
+// lie. A new architecture is one file and one line in list.inc (docs/adding.md).
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "checkpoint/checkpoint.h"
+#include "models/decoder.h"
+
+namespace heng::models {
+
+// The tensors of the shared block.
+enum class Part {
+  kEmbedding,
+  kFinalNorm,
+  kHead,
+  kAttentionNorm,
+  kQ,
+  kK,
+  kV,
+  kQBias,
+  kKBias,
+  kVBias,
+  kO,
+  kFfnNorm,
+  kGate,
+  kUp,
+  kDown,
+};
+
+// Where a part lies: rows [first_row, first_row + rows) of tensor `name`.
+struct TensorRef {
+  std::string name;
+  uint64_t first_row = 0;
+  uint64_t total_rows = 0;  // of a fused tensor that holds several parts; 0: just this part's
+};
+
+struct Architecture {
+  std::string_view name;                     // "qwen"
+  std::vector<std::string_view> hf_classes;  // of config.json's "architectures"
+  std::string_view gguf_name;                // general.architecture; empty: GGUF files are not read
+  // nullptr: folders are not read. Throws Error kCorrupt or kUnsupported naming file and field.
+  DecoderSpec (*read_config)(const JsonObject& config);  // config.json
+  TensorRef (*tensor)(const DecoderSpec& spec, Part part, size_t layer);
+};
+
+// All architectures, in the order of list.inc.
+std::span<const Architecture* const> all_architectures();
+
+// The architecture of a checkpoint. Throws Error kUnsupported naming what was found and what is
+// supported.
+const Architecture& find_architecture(const checkpoint::Checkpoint& checkpoint);
+
+// Reads the spec from config.json or GGUF metadata and checks it: sizes positive and consistent.
+DecoderSpec read_spec(const Architecture& architecture, const checkpoint::Checkpoint& checkpoint);
+
+// Where a part lies in this checkpoint: GGUF files name tensors alike for every architecture.
+TensorRef find_tensor(const Architecture& architecture, const DecoderSpec& spec,
+                      const checkpoint::Checkpoint& checkpoint, Part part, size_t layer);
+
+}  // namespace heng::models

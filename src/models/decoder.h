@@ -1,0 +1,87 @@
+// The shared pre-norm decoder block: what a model of the LLaMA or Qwen kind is made of
+// (DecoderSpec), its weights, and the forward pass. A switch enters DecoderSpec only when a second
+// model needs it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ops/backend.h"
+
+namespace heng::models {
+
+struct RopeSpec {
+  ops::RopeStyle style = ops::RopeStyle::kHalves;
+  size_t dims = 0;  // rotated dimensions of each head
+  float base = 10000;
+  // Qwen-1: base grows with the length of the prefill (see rope.h); scores of late positions are
+  // sharpened by log(position + 1) / log(trained length).
+  bool dynamic_ntk = false;
+  bool log_n = false;
+};
+
+struct DecoderSpec {
+  size_t n_layers = 0, n_heads = 0, n_kv_heads = 0, head_dim = 0;
+  size_t hidden = 0, ffn = 0, vocabulary = 0;
+  size_t trained_context = 0, max_context = 0;  // tokens
+  float norm_eps = 1e-6f;
+  bool qkv_bias = false;
+  bool tied_head = false;  // the output head is the embedding table
+  RopeSpec rope;
+
+  size_t qkv_width() const { return (n_heads + 2 * n_kv_heads) * head_dim; }
+  size_t attention_width() const { return n_heads * head_dim; }
+};
+
+struct LayerWeights {
+  std::vector<float> attention_norm;  // [hidden]
+  ops::Matrix q, k, v;          // [n_heads * head_dim, hidden], 2 x [n_kv_heads * head_dim, hidden]
+  std::vector<float> qkv_bias;  // [qkv_width] or empty
+  ops::Matrix o;                // [hidden, n_heads * head_dim]
+  std::vector<float> ffn_norm;  // [hidden]
+  ops::Matrix gate, up;         // [ffn, hidden]: silu(gate x) * (up x)
+  ops::Matrix down;             // [hidden, ffn]
+};
+
+struct DecoderWeights {
+  Arena memory;           // of matrices that were converted or packed
+  ops::Matrix embedding;  // [vocabulary, hidden]
+  std::vector<LayerWeights> layers;
+  std::vector<float> final_norm;  // [hidden]
+  ops::Matrix head;               // [vocabulary, hidden]; empty where the head is tied
+};
+
+// One sequence's part of a batch.
+struct SequenceInput {
+  std::span<const int32_t> ids;  // new tokens
+  size_t start;                  // position of the first
+  std::byte* const* blocks;      // KV blocks: kv_layout(spec), 64 positions each
+  float rope_base;               // see rope.h: prefill_rope_base
+};
+
+// Buffers of a forward pass. Grow to the largest batch seen; owned by the caller, used by one at a
+// time.
+struct Workspace {
+  std::vector<float> hidden, normed, qkv, attention, gate, up, cosine, sine, q_scale;
+};
+
+// Bytes that a Workspace takes for `n_tokens` at once, and its scores for `n_rows`.
+size_t workspace_bytes(const DecoderSpec& spec, size_t n_tokens, size_t n_rows);
+
+ops::KvLayout kv_layout(const DecoderSpec& spec, ops::KvType type);
+
+// Runs the tokens of all sequences through the layers, writing their keys and values into the
+// cache. Afterwards work.hidden [n_tokens, hidden] holds the last layer's output, before the final
+// norm. REQUIRES: ids in [0, vocabulary); blocks for start + ids.size() positions.
+void decoder_forward(ops::Backend& backend, const DecoderSpec& spec, const DecoderWeights& weights,
+                     const ops::KvLayout& kv, std::span<const SequenceInput> batch,
+                     Workspace& work);
+
+// Scores of rows [first, first + n) of work.hidden: logits [n, vocabulary]. Overwrites work.normed.
+void decoder_logits(ops::Backend& backend, const DecoderSpec& spec, const DecoderWeights& weights,
+                    size_t first, size_t n, Workspace& work, float* logits);
+
+}  // namespace heng::models

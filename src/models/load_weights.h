@@ -1,0 +1,41 @@
+// Checkpoint -> weights: finds each part's tensor, checks its shape and type, converts it where
+// another precision was asked for, and lets the backend prepare it. What can be used as it lies is
+// used in place.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+
+#include "base/thread_pool.h"
+#include "checkpoint/checkpoint.h"
+#include "models/architecture.h"
+#include "models/decoder.h"
+#include "ops/backend.h"
+
+namespace heng::models {
+
+struct WeightRequest {
+  const Architecture& architecture;
+  const DecoderSpec& spec;
+  const checkpoint::Checkpoint& checkpoint;
+  // F32, F16 or BF16: matrices are converted to it; nullopt: used as stored.
+  std::optional<DType> convert_to;
+};
+
+struct WeightSizes {
+  uint64_t memory_bytes = 0;   // matrices as they will lie in memory
+  uint64_t parameters = 0;     // numbers in the model, each tensor counted once
+  DType stored = DType::kF32;  // what most of the matrices' bytes are stored in
+};
+
+// Checks names, shapes and types of all tensors; reads none. Throws Error kCorrupt, kUnsupported
+// naming file and tensor.
+WeightSizes measure_weights(const WeightRequest& request, const ops::Backend& backend);
+
+// `on_progress` gets bytes of tensors done. Conversions run on `pool`. Throws as measure_weights,
+// and kCorrupt for a value that is not finite.
+DecoderWeights load_weights(const WeightRequest& request, ops::Backend& backend, ThreadPool& pool,
+                            const std::function<void(uint64_t)>& on_progress);
+
+}  // namespace heng::models

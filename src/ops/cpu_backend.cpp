@@ -1,0 +1,283 @@
+// The fast backend: splits each op over the threads by index and calls the kernels of one level.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "base/thread_pool.h"
+#include "heng/error.h"
+#include "ops/backend.h"
+#include "ops/int_activations.h"
+
+namespace heng::ops {
+namespace {
+
+using kernels::kPanelRows;
+using kernels::kQueryTile;
+
+// Below this many multiply-adds a call stays on the caller's thread: waking the others costs more.
+constexpr size_t kSerialWork = 16 * 1024;
+
+enum class Kind { kF32, kF16, kBf16, kPacked };
+
+Kind kind_of(const Matrix& m) {
+  if (m.packed) return Kind::kPacked;
+  switch (m.format->dtype) {
+    case DType::kF32:
+      return Kind::kF32;
+    case DType::kF16:
+      return Kind::kF16;
+    case DType::kBF16:
+      return Kind::kBf16;
+    default:
+      break;
+  }
+  throw Error(ErrorCode::kInternal, m.name + ": was not prepared for this backend.");
+}
+
+class CpuBackend final : public Backend {
+ public:
+  CpuBackend(const kernels::KernelTable& table, int n_threads) : table_(table), pool_(n_threads) {}
+
+  std::string_view name() const override { return table_.level; }
+  bool multiplies_bf16() const override { return table_.bf16_activations; }
+  int threads() const override { return pool_.size(); }
+
+  size_t prepared_bytes(const formats::WeightFormat& format, size_t rows,
+                        size_t cols) const override {
+    if (format.expand_block == nullptr) return 0;
+    return kernels::packed_bytes(format, rows, cols);
+  }
+
+  void prepare(Matrix& m, Arena& memory) override {
+    std::atomic<bool> finite{true};
+    if (m.format->expand_block != nullptr) {
+      if (!kernels::can_pack(*m.format, m.cols)) {
+        throw Error(ErrorCode::kUnsupported, m.name + ": " + std::to_string(m.cols) +
+                                                 " columns in " + std::string(m.format->name) +
+                                                 ", expected a multiple of 32.");
+      }
+      m.packed.emplace(*m.format, m.rows, m.cols,
+                       memory.take(kernels::packed_bytes(*m.format, m.rows, m.cols), "weights"));
+      pool_.for_range(m.packed->n_panels(), 1, [&](size_t begin, size_t end) {
+        if (!m.packed->pack(m.data, begin, end)) finite = false;
+      });
+    } else {
+      pool_.for_range(m.rows, 1, [&](size_t begin, size_t end) {
+        if (!rows_finite(m, begin, end)) finite = false;
+      });
+    }
+    if (!finite) {
+      throw Error(ErrorCode::kCorrupt, m.name +
+                                           ": holds a value that is not finite, expected numbers. "
+                                           "The file is damaged: fetch it again.");
+    }
+  }
+
+  void rms_norm(const float* x, const float* weight, float* out, size_t n, size_t dim,
+                float eps) override {
+    for_tokens(n, dim, [&](size_t begin, size_t end) {
+      table_.rms_norm({x + begin * dim, weight, out + begin * dim, end - begin, dim, eps});
+    });
+  }
+
+  void linear(const float* x, size_t n, std::span<const LinearJob> jobs) override {
+    const size_t k = jobs.front().weight->cols;
+    prepare_inputs(x, n, k, jobs);
+    size_t work = 0;
+    for (const LinearJob& job : jobs) work += job.weight->rows * k * n;
+    if (pool_.size() == 1 || work < kSerialWork) {
+      for (const LinearJob& job : jobs) run_part(job, x, n, 0, 1);
+      return;
+    }
+    pool_.run([&](int index) {
+      for (const LinearJob& job : jobs) {
+        run_part(job, x, n, static_cast<size_t>(index), static_cast<size_t>(pool_.size()));
+      }
+    });
+  }
+
+  void rotate_and_store(const QkvArgs& a) override {
+    const size_t width = (a.n_heads + 2 * a.layout.n_kv_heads) * a.layout.head_dim;
+    for (const SequenceSlice& s : a.slices) {
+      for_tokens(s.n, width, [&](size_t begin, size_t end) {
+        for (size_t t = begin; t < end; ++t) rotate_token(a, s, s.first + t);
+      });
+    }
+  }
+
+  void attention(const QkvArgs& a, float* out) override {
+    for (const SequenceSlice& s : a.slices) attend_slice(a, s, out);
+  }
+
+  void swiglu(float* gate, const float* up, size_t n) override {
+    if (n < kSerialWork) {
+      table_.swiglu(gate, up, n);
+      return;
+    }
+    pool_.for_range(n, 64, [&](size_t begin, size_t end) {
+      table_.swiglu(gate + begin, up + begin, end - begin);
+    });
+  }
+
+ private:
+  template <typename Body>
+  void for_tokens(size_t n, size_t width, const Body& body) {
+    if (n * width < kSerialWork) {
+      if (n > 0) body(size_t{0}, n);
+    } else {
+      pool_.for_range(n, 1, body);
+    }
+  }
+
+  bool rows_finite(const Matrix& m, size_t begin, size_t end) const {
+    const std::byte* data = m.row(begin);
+    const size_t n = (end - begin) * m.cols;
+    switch (m.format->dtype) {
+      case DType::kF32:
+        return table_.all_finite_f32(data, n);
+      case DType::kF16:
+        return table_.all_finite_f16(data, n);
+      default:
+        return table_.all_finite_bf16(data, n);
+    }
+  }
+
+  // Converts x once for all jobs, to what their kernels read.
+  void prepare_inputs(const float* x, size_t n, size_t k, std::span<const LinearJob> jobs) {
+    bool ints = false, bf16 = false;
+    for (const LinearJob& job : jobs) {
+      const Kind kind = kind_of(*job.weight);
+      ints = ints || kind == Kind::kPacked;
+      bf16 = bf16 || (kind == Kind::kBf16 && table_.bf16_activations);
+    }
+    if (ints) {
+      int_x_.resize(n, k);
+      for_tokens(n, k,
+                 [&](size_t begin, size_t end) { table_.quantize(x, int_x_.view(), begin, end); });
+    }
+    if (bf16) {
+      if (bf16_x_.size() < n * k) bf16_x_.resize(n * k);
+      for_tokens(n, k, [&](size_t begin, size_t end) {
+        table_.to_bf16(x + begin * k, bf16_x_.data() + begin * k, (end - begin) * k);
+      });
+    }
+  }
+
+  // Part `index` of `parts` of one job's rows.
+  void run_part(const LinearJob& job, const float* x, size_t n, size_t index, size_t parts) {
+    const Matrix& m = *job.weight;
+    const kernels::Output out{job.out, job.out_stride, job.bias, job.store};
+    const Kind kind = kind_of(m);
+    if (kind == Kind::kPacked) {
+      const Range part = split_range(m.packed->n_panels(), 1, index, parts);
+      table_.matmul_int(m.packed->panels(), int_x_.view(), out, m.rows, part.begin, part.end);
+      return;
+    }
+    const Range part = split_range(m.rows, 4, index, parts);
+    kernels::PlainMatmul args{m.data, m.cols, x, n, out};
+    if (kind == Kind::kF32) {
+      table_.matmul_f32(args, part.begin, part.end);
+    } else if (kind == Kind::kF16) {
+      table_.matmul_f16(args, part.begin, part.end);
+    } else {
+      if (table_.bf16_activations) args.x = bf16_x_.data();
+      table_.matmul_bf16(args, part.begin, part.end);
+    }
+  }
+
+  static void rotate_head(const QkvArgs& a, size_t token, float* head) {
+    const size_t half = a.rope_dims / 2;
+    const float* c = a.cosine + token * half;
+    const float* s = a.sine + token * half;
+    if (a.style == RopeStyle::kHalves) {
+      for (size_t i = 0; i < half; ++i) {
+        const float x = head[i], y = head[i + half];
+        head[i] = x * c[i] - y * s[i];
+        head[i + half] = y * c[i] + x * s[i];
+      }
+    } else {
+      for (size_t i = 0; i < half; ++i) {
+        const float x = head[2 * i], y = head[2 * i + 1];
+        head[2 * i] = x * c[i] - y * s[i];
+        head[2 * i + 1] = y * c[i] + x * s[i];
+      }
+    }
+  }
+
+  void rotate_token(const QkvArgs& a, const SequenceSlice& s, size_t t) {
+    const KvLayout& l = a.layout;
+    const size_t d = l.head_dim;
+    float* row = a.qkv + t * (a.n_heads + 2 * l.n_kv_heads) * d;
+    for (size_t h = 0; h < a.n_heads; ++h) rotate_head(a, t, row + h * d);
+    for (size_t i = 0; i < a.n_heads * d; ++i) row[i] *= a.q_scale[t];
+    const size_t pos = s.start + t - s.first;
+    for (size_t h = 0; h < l.n_kv_heads; ++h) {
+      float* key = row + (a.n_heads + h) * d;
+      rotate_head(a, t, key);
+      std::byte* section = s.blocks[pos / kKvBlockTokens] + l.offset(a.layer, h);
+      table_.write_kv[static_cast<size_t>(l.type)](key, key + l.n_kv_heads * d, section,
+                                                   pos % kKvBlockTokens, d);
+    }
+  }
+
+  // Work items are (KV head, tile of queries): the queries of one KV head's group, token by token,
+  // in tiles that share the walk over the cache.
+  void attend_slice(const QkvArgs& a, const SequenceSlice& s, float* out) {
+    const KvLayout& l = a.layout;
+    const size_t group = a.n_heads / l.n_kv_heads;
+    const size_t tiles = (s.n * group + kQueryTile - 1) / kQueryTile;
+    const size_t items = l.n_kv_heads * tiles, last = s.start + s.n;
+    const auto body = [&](size_t begin, size_t end) {
+      for (size_t i = begin; i < end; ++i) attend_tile(a, s, out, i / tiles, i % tiles);
+    };
+    if (s.n * a.n_heads * l.head_dim * last < kSerialWork) {
+      body(0, items);
+    } else {
+      run_strided(items, body);
+    }
+  }
+
+  // Later tiles see more positions: neighbours go to different threads so that all finish together.
+  template <typename Body>
+  void run_strided(size_t items, const Body& body) {
+    const auto parts = static_cast<size_t>(pool_.size());
+    pool_.run([&](int index) {
+      for (size_t i = static_cast<size_t>(index); i < items; i += parts) body(i, i + 1);
+    });
+  }
+
+  void attend_tile(const QkvArgs& a, const SequenceSlice& s, float* out, size_t kv_head,
+                   size_t tile) {
+    const KvLayout& l = a.layout;
+    const size_t d = l.head_dim, group = a.n_heads / l.n_kv_heads;
+    const size_t width = (a.n_heads + 2 * l.n_kv_heads) * d;
+    const size_t begin = tile * kQueryTile, end = std::min(begin + kQueryTile, s.n * group);
+    size_t q_offset[kQueryTile], out_offset[kQueryTile], visible[kQueryTile];
+    for (size_t i = begin; i < end; ++i) {
+      const size_t t = s.first + i / group, h = kv_head * group + i % group;
+      q_offset[i - begin] = t * width + h * d;
+      out_offset[i - begin] = t * a.n_heads * d + h * d;
+      visible[i - begin] = s.start + i / group + 1;
+    }
+    thread_local std::vector<const void*> blocks;
+    const size_t n_blocks = (visible[end - begin - 1] + kKvBlockTokens - 1) / kKvBlockTokens;
+    blocks.resize(n_blocks);
+    for (size_t b = 0; b < n_blocks; ++b) blocks[b] = s.blocks[b] + l.offset(a.layer, kv_head);
+    table_.attention[static_cast<size_t>(l.type)](
+        {a.qkv, out, q_offset, out_offset, visible, end - begin, d, blocks.data()});
+  }
+
+  const kernels::KernelTable& table_;
+  ThreadPool pool_;
+  IntActivationBuffer int_x_;
+  std::vector<uint16_t> bf16_x_;
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> make_cpu_backend(const kernels::KernelTable& table, int n_threads) {
+  return std::make_unique<CpuBackend>(table, n_threads);
+}
+
+}  // namespace heng::ops

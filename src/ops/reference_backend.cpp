@@ -1,0 +1,168 @@
+// The oracle: every op as its definition reads, fp32 storage and double sums, one thread, no
+// packing.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "base/half.h"
+#include "heng/error.h"
+#include "ops/backend.h"
+
+namespace heng::ops {
+namespace {
+
+std::vector<float> decoded_row(const Matrix& m, size_t r) {
+  std::vector<float> row(m.cols);
+  m.format->decode_row(m.row(r), row.data(), m.cols);
+  return row;
+}
+
+float load_kv(KvType type, const std::byte* section, size_t index) {
+  if (type == KvType::kF32) return reinterpret_cast<const float*>(section)[index];
+  const uint16_t bits = reinterpret_cast<const uint16_t*>(section)[index];
+  return type == KvType::kF16 ? half_to_float(bits) : bf16_to_float(bits);
+}
+
+void store_kv(KvType type, std::byte* section, size_t index, float value) {
+  if (type == KvType::kF32) {
+    reinterpret_cast<float*>(section)[index] = value;
+  } else {
+    reinterpret_cast<uint16_t*>(section)[index] =
+        type == KvType::kF16 ? float_to_half(value) : float_to_bf16(value);
+  }
+}
+
+void rotate(const QkvArgs& a, size_t token, float* head) {
+  const size_t half = a.rope_dims / 2;
+  for (size_t i = 0; i < half; ++i) {
+    const size_t first = a.style == RopeStyle::kHalves ? i : 2 * i;
+    const size_t second = a.style == RopeStyle::kHalves ? i + half : 2 * i + 1;
+    const float c = a.cosine[token * half + i], s = a.sine[token * half + i];
+    const float x = head[first], y = head[second];
+    head[first] = x * c - y * s;
+    head[second] = y * c + x * s;
+  }
+}
+
+class ReferenceBackend final : public Backend {
+ public:
+  std::string_view name() const override { return "reference"; }
+  bool multiplies_bf16() const override { return false; }
+  int threads() const override { return 1; }
+  size_t prepared_bytes(const formats::WeightFormat&, size_t, size_t) const override { return 0; }
+
+  void prepare(Matrix& m, Arena&) override {
+    for (size_t r = 0; r < m.rows; ++r) {
+      const auto row = decoded_row(m, r);
+      if (!std::all_of(row.begin(), row.end(), [](float x) { return std::isfinite(x); })) {
+        throw Error(ErrorCode::kCorrupt, m.name + ": row " + std::to_string(r) +
+                                             " holds a value that is not finite. The file is "
+                                             "damaged.");
+      }
+    }
+  }
+
+  void rms_norm(const float* x, const float* weight, float* out, size_t n, size_t dim,
+                float eps) override {
+    for (size_t t = 0; t < n; ++t) {
+      double squares = 0;
+      for (size_t i = 0; i < dim; ++i) squares += double{x[t * dim + i]} * x[t * dim + i];
+      const double inverse = 1 / std::sqrt(squares / static_cast<double>(dim) + eps);
+      for (size_t i = 0; i < dim; ++i) {
+        out[t * dim + i] = static_cast<float>(x[t * dim + i] * inverse) * weight[i];
+      }
+    }
+  }
+
+  void linear(const float* x, size_t n, std::span<const LinearJob> jobs) override {
+    for (const LinearJob& job : jobs) {
+      const size_t k = job.weight->cols;
+      for (size_t r = 0; r < job.weight->rows; ++r) {
+        const auto w = decoded_row(*job.weight, r);
+        for (size_t t = 0; t < n; ++t) {
+          double sum = job.bias ? job.bias[r] : 0;
+          for (size_t i = 0; i < k; ++i) sum += double{w[i]} * x[t * k + i];
+          float& out = job.out[t * job.out_stride + r];
+          out = static_cast<float>(job.store == Store::kAdd ? out + sum : sum);
+        }
+      }
+    }
+  }
+
+  void rotate_and_store(const QkvArgs& a) override {
+    const KvLayout& l = a.layout;
+    const size_t d = l.head_dim, width = (a.n_heads + 2 * l.n_kv_heads) * d;
+    for (const SequenceSlice& s : a.slices) {
+      for (size_t t = s.first; t < s.first + s.n; ++t) {
+        float* row = a.qkv + t * width;
+        for (size_t h = 0; h < a.n_heads; ++h) {
+          rotate(a, t, row + h * d);
+          for (size_t i = 0; i < d; ++i) row[h * d + i] *= a.q_scale[t];
+        }
+        const size_t pos = s.start + t - s.first, slot = pos % kKvBlockTokens;
+        for (size_t h = 0; h < l.n_kv_heads; ++h) {
+          float* key = row + (a.n_heads + h) * d;
+          const float* value = key + l.n_kv_heads * d;
+          rotate(a, t, key);
+          std::byte* section = s.blocks[pos / kKvBlockTokens] + l.offset(a.layer, h);
+          for (size_t i = 0; i < d; ++i) {
+            store_kv(l.type, section, i * kKvBlockTokens + slot, key[i]);
+            store_kv(l.type, section, d * kKvBlockTokens + slot * d + i, value[i]);
+          }
+        }
+      }
+    }
+  }
+
+  void attention(const QkvArgs& a, float* out) override {
+    for (const SequenceSlice& s : a.slices) {
+      for (size_t t = s.first; t < s.first + s.n; ++t) {
+        for (size_t h = 0; h < a.n_heads; ++h) attend(a, s, t, h, out);
+      }
+    }
+  }
+
+  void swiglu(float* gate, const float* up, size_t n) override {
+    for (size_t i = 0; i < n; ++i) {
+      gate[i] = static_cast<float>(gate[i] / (1 + std::exp(-double{gate[i]})) * up[i]);
+    }
+  }
+
+ private:
+  static void attend(const QkvArgs& a, const SequenceSlice& s, size_t t, size_t h, float* out) {
+    const KvLayout& l = a.layout;
+    const size_t d = l.head_dim, width = (a.n_heads + 2 * l.n_kv_heads) * d;
+    const size_t kv_head = h / (a.n_heads / l.n_kv_heads), n = s.start + t - s.first + 1;
+    const float* q = a.qkv + t * width + h * d;
+    std::vector<double> weight(n);
+    double largest = -INFINITY, total = 0;
+    for (size_t pos = 0; pos < n; ++pos) {
+      const std::byte* section = s.blocks[pos / kKvBlockTokens] + l.offset(a.layer, kv_head);
+      double score = 0;
+      for (size_t i = 0; i < d; ++i) {
+        score += double{q[i]} * load_kv(l.type, section, i * kKvBlockTokens + pos % kKvBlockTokens);
+      }
+      weight[pos] = score;
+      largest = std::max(largest, score);
+    }
+    for (double& w : weight) total += w = std::exp(w - largest);
+    for (size_t i = 0; i < d; ++i) {
+      double sum = 0;
+      for (size_t pos = 0; pos < n; ++pos) {
+        const std::byte* section = s.blocks[pos / kKvBlockTokens] + l.offset(a.layer, kv_head);
+        sum += weight[pos] *
+               load_kv(l.type, section, d * kKvBlockTokens + pos % kKvBlockTokens * d + i);
+      }
+      out[t * a.n_heads * d + h * d + i] = static_cast<float>(sum / total);
+    }
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> make_reference_backend() {
+  return std::make_unique<ReferenceBackend>();
+}
+
+}  // namespace heng::ops

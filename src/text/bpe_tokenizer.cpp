@@ -1,0 +1,129 @@
+#include "text/bpe_tokenizer.h"
+
+#include <limits>
+
+#include "heng/error.h"
+#include "text/nfc.h"
+#include "text/special_names.h"
+#include "text/utf8.h"
+
+namespace heng::text {
+namespace {
+
+// Encodes the pieces of one text. Frequent words come again and again, so where a piece's ids lie
+// in the output is remembered: a table of fixed size, no allocation per piece.
+class PieceEncoder {
+ public:
+  PieceEncoder(const ByteBpe& bpe, size_t text_bytes, std::vector<TokenId>& ids)
+      : bpe_(bpe), ids_(ids), memo_(text_bytes >= kLongText ? kMemoSize : 0) {}
+
+  // REQUIRES: the bytes of `piece` live as long as this.
+  void encode(std::string_view piece) {
+    if (memo_.empty() || piece.size() > kLongestRemembered) {
+      bpe_.encode_piece(piece, scratch_, ids_);
+      return;
+    }
+    Entry& entry = memo_[std::hash<std::string_view>{}(piece) % kMemoSize];
+    if (entry.piece == piece) {
+      for (size_t i = 0; i < entry.count; ++i) ids_.push_back(ids_[entry.at + i]);
+      return;
+    }
+    entry = {piece, ids_.size(), 0};
+    bpe_.encode_piece(piece, scratch_, ids_);
+    entry.count = ids_.size() - entry.at;
+  }
+
+ private:
+  static constexpr size_t kLongText = 4096;
+  static constexpr size_t kMemoSize = 8192;
+  static constexpr size_t kLongestRemembered = 64;
+  struct Entry {
+    std::string_view piece;
+    size_t at = 0, count = 0;  // of the ids
+  };
+  const ByteBpe& bpe_;
+  std::vector<TokenId>& ids_;
+  BpeScratch scratch_;
+  std::vector<Entry> memo_;
+};
+
+class BpeTokenizer final : public Tokenizer {
+ public:
+  explicit BpeTokenizer(BpeTokenizerParts parts)
+      : parts_(std::move(parts)), names_(named_tokens(parts_.bpe.vocabulary())) {}
+
+  std::vector<TokenId> encode(std::string_view text, SpecialText special) const override {
+    check_length(text.size());
+    std::string own;
+    if (!is_valid_utf8(text)) text = own = replace_invalid_utf8(text);
+    std::string normal;
+    if (parts_.nfc) text = normal = to_nfc(text);
+    check_length(text.size());
+    std::vector<TokenId> ids;
+    PieceEncoder encoder(parts_.bpe, text.size(), ids);
+    const auto plain = [&](std::string_view section) {
+      parts_.splitter.split(section, [&](std::string_view piece) { encoder.encode(piece); });
+    };
+    if (special == SpecialText::kPlain) {
+      plain(text);
+    } else {
+      names_.partition(text, plain, [&](TokenId id) { ids.push_back(id); });
+    }
+    return ids;
+  }
+
+  std::string_view token_bytes(TokenId id) const override {
+    check_id(id);
+    return parts_.bpe.vocabulary().bytes[static_cast<size_t>(id)];
+  }
+  bool is_special(TokenId id) const override {
+    check_id(id);
+    return parts_.bpe.vocabulary().kinds[static_cast<size_t>(id)] == TokenKind::kSpecial;
+  }
+  std::optional<TokenId> special_id(std::string_view name) const override {
+    return names_.find(name);
+  }
+  size_t size() const override { return parts_.bpe.vocabulary().bytes.size(); }
+  std::optional<TokenId> bos_id() const override { return parts_.bos_id; }
+  std::optional<TokenId> eos_id() const override { return parts_.eos_id; }
+  bool add_bos() const override { return parts_.add_bos; }
+  std::string description() const override { return parts_.description; }
+
+ private:
+  static std::vector<SpecialNames::Entry> named_tokens(const Vocabulary& vocabulary) {
+    std::vector<SpecialNames::Entry> entries;
+    for (size_t id = 0; id < vocabulary.bytes.size(); ++id) {
+      const TokenKind kind = vocabulary.kinds[id];
+      if (kind != TokenKind::kSpecial && kind != TokenKind::kAdded) continue;
+      entries.push_back({vocabulary.bytes[id], static_cast<TokenId>(id)});
+    }
+    return entries;
+  }
+
+  void check_id(TokenId id) const {
+    if (id >= 0 && static_cast<size_t>(id) < size()) return;
+    throw Error(ErrorCode::kInvalidArgument, "token id " + std::to_string(id) +
+                                                 ": this tokenizer has ids 0 to " +
+                                                 std::to_string(size() - 1));
+  }
+
+  // Positions inside a piece are 31 bits.
+  static void check_length(size_t bytes) {
+    constexpr size_t kMost = std::numeric_limits<int32_t>::max();
+    if (bytes <= kMost) return;
+    throw Error(ErrorCode::kInvalidArgument, "text of " + std::to_string(bytes) +
+                                                 " bytes: at most " + std::to_string(kMost) +
+                                                 " can be tokenized at once; split it");
+  }
+
+  BpeTokenizerParts parts_;
+  SpecialNames names_;
+};
+
+}  // namespace
+
+std::shared_ptr<const Tokenizer> make_bpe_tokenizer(BpeTokenizerParts parts) {
+  return std::make_shared<BpeTokenizer>(std::move(parts));
+}
+
+}  // namespace heng::text

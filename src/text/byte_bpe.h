@@ -1,0 +1,103 @@
+// Byte-pair encoding of one piece of text into token ids, in both forms that are published:
+// tiktoken's, where a token's id is its rank and any two neighbours may merge whose bytes together
+// are a token; and GPT-2's, where a list of pairs says what merges. The pair of lowest rank goes
+// first, of equals the leftmost. Owns the vocabulary; immutable and safe to use from many threads.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "heng/tokenizer.h"
+
+namespace heng::text {
+
+enum class TokenKind : uint8_t {
+  kPlain,    // comes out of plain text
+  kSpecial,  // only by its name; not shown where special tokens are skipped
+  kAdded,    // only by its name; shown as any text
+  kUnused,   // has an id and nothing more
+};
+
+// Index = id.
+struct Vocabulary {
+  std::vector<std::string> bytes;  // raw bytes; of special and added tokens the name
+  std::vector<TokenKind> kinds;    // as long as `bytes`
+};
+
+// What one piece cost; filled for tests, which bound it.
+struct BpeWork {
+  size_t candidates = 0;  // pairs that entered the queue
+  size_t merges = 0;
+};
+
+// Working memory of encode_piece, kept between pieces. One per thread.
+class BpeScratch {
+ public:
+  BpeWork work;
+
+ private:
+  friend class ByteBpe;
+  struct Symbol {
+    uint32_t begin, length;  // bytes of the piece
+    int32_t previous, next;  // -1: none
+    TokenId id;              // -1: merged away
+  };
+  struct Candidate {
+    uint32_t rank, left;        // `left`: index of a symbol
+    TokenId left_id, right_id;  // as they were; the candidate is void once they changed
+    TokenId merged_id;
+  };
+  std::vector<Symbol> symbols_;
+  std::vector<Candidate> queue_;
+};
+
+class ByteBpe {
+ public:
+  // One pair of GPT-2's list, in the order of the list.
+  struct Merge {
+    TokenId left, right, merged;
+  };
+  enum class WholePiece {
+    kMerge,      // a piece is always merged up from its bytes
+    kTakeToken,  // a piece that is a token is that token ("ignore_merges")
+  };
+
+  // tiktoken's form: plain tokens merge by id. REQUIRES: no two plain tokens have the same bytes.
+  explicit ByteBpe(Vocabulary vocabulary);
+  // GPT-2's form. REQUIRES: ids of `merges` are plain tokens.
+  ByteBpe(Vocabulary vocabulary, const std::vector<Merge>& merges, WholePiece whole_piece);
+  ByteBpe(ByteBpe&&) = default;
+
+  // Appends the ids of `piece`, in O(n log n). A byte that is no token by itself is left out, as
+  // upstream's tokenizers do. REQUIRES: piece is shorter than 2^31 bytes.
+  void encode_piece(std::string_view piece, BpeScratch& scratch, std::vector<TokenId>& ids) const;
+
+  const Vocabulary& vocabulary() const { return vocabulary_; }
+  // The plain token of exactly these bytes, or -1.
+  TokenId find(std::string_view bytes) const;
+  bool has_all_bytes() const;
+
+ private:
+  struct Step {
+    uint32_t rank;
+    TokenId merged;
+  };
+  void index_plain_tokens();
+  void split_to_bytes(std::string_view piece, BpeScratch& scratch) const;
+  void push_candidate(std::string_view piece, int32_t left, BpeScratch& scratch) const;
+  void merge_all(std::string_view piece, BpeScratch& scratch) const;
+
+  Vocabulary vocabulary_;
+  std::unordered_map<std::string_view, TokenId> plain_;  // keys point into vocabulary_
+  std::unordered_map<uint64_t, Step> merges_;            // key: left id << 32 | right id
+  TokenId byte_ids_[256];                                // -1: none
+  size_t longest_ = 0;                                   // bytes of the longest plain token
+  bool by_rank_;
+  bool take_whole_;
+};
+
+}  // namespace heng::text

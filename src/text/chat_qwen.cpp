@@ -1,0 +1,39 @@
+// Qwen-1's chats. Source: make_context in Qwen-7B-Chat's qwen_generation_utils.py, December 2023.
+// Upstream does not end a reply at <|endoftext|>; we do.
+#include <algorithm>
+
+#include "text/chat_formats.h"
+#include "text/chatml.h"
+
+namespace heng::text {
+namespace {
+
+std::shared_ptr<const ChatFormat> make() {
+  return make_chatml({.name = "qwen",
+                      .default_system = "You are a helpful assistant.",
+                      .encoding = ChatMlStyle::Encoding::kInParts,
+                      .order = ChatMlStyle::Order::kPairs,
+                      .stop_names = {"<|im_end|>", "<|im_start|>", "<|endoftext|>"}});
+}
+
+// A base model of this architecture says chat_format "raw".
+bool suits(const checkpoint::Checkpoint& checkpoint) {
+  const JsonObject config(checkpoint.config(), checkpoint.config_file());
+  if (checkpoint.kind() == checkpoint::Kind::kGguf) {
+    return config.string_or("general.architecture", "") == "qwen";
+  }
+  const auto classes = config.strings_or_empty("architectures");
+  const bool is_qwen =
+      config.string_or("model_type", "") == "qwen" ||
+      std::find(classes.begin(), classes.end(), "QWenLMHeadModel") != classes.end();
+  const auto& generation = checkpoint.generation_config();
+  return is_qwen && generation &&
+         JsonObject(*generation, "generation_config.json").string_or("chat_format", "") == "chatml";
+}
+
+}  // namespace
+
+extern const ChatFormatRow kQwenChat;
+const ChatFormatRow kQwenChat{.name = "qwen", .alias = "chatml", .make = make, .suits = suits};
+
+}  // namespace heng::text

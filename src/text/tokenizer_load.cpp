@@ -1,0 +1,42 @@
+#include "text/tokenizer_load.h"
+
+#include "heng/error.h"
+#include "text/gguf_tokenizer.h"
+#include "text/qwen_tokenizer.h"
+
+namespace heng {
+namespace text {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::shared_ptr<const Tokenizer> load_from_folder(const fs::path& folder) {
+  if (fs::exists(folder / "qwen.tiktoken")) return load_qwen_tokenizer(folder);
+  constexpr std::string_view kSupported =
+      "; supported: qwen.tiktoken, or a .gguf file with its own";
+  for (const char* other : {"tokenizer.model", "tokenizer.json", "vocab.json"}) {
+    if (!fs::exists(folder / other)) continue;
+    throw Error(ErrorCode::kUnsupported,
+                folder.string() + ": tokenizer in " + other + std::string(kSupported));
+  }
+  throw Error(ErrorCode::kNotFound, folder.string() + ": no tokenizer" + std::string(kSupported));
+}
+
+}  // namespace
+
+std::shared_ptr<const Tokenizer> load_tokenizer(const checkpoint::Checkpoint& checkpoint) {
+  if (checkpoint.kind() == checkpoint::Kind::kGguf) {
+    return make_gguf_tokenizer(checkpoint.config(), checkpoint.config_file());
+  }
+  return load_from_folder(checkpoint.path());
+}
+
+}  // namespace text
+
+std::shared_ptr<const Tokenizer> Tokenizer::load(const std::filesystem::path& path) {
+  // A folder's tokenizer needs no weights beside it.
+  if (std::filesystem::is_directory(path)) return text::load_from_folder(path);
+  return text::load_tokenizer(*checkpoint::Checkpoint::open(path));
+}
+
+}  // namespace heng

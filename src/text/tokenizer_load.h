@@ -1,0 +1,14 @@
+// Picks the tokenizer from the files of a checkpoint.
+#pragma once
+
+#include <memory>
+
+#include "checkpoint/checkpoint.h"
+#include "heng/tokenizer.h"
+
+namespace heng::text {
+
+// As Tokenizer::load, for a checkpoint that is already open.
+std::shared_ptr<const Tokenizer> load_tokenizer(const checkpoint::Checkpoint& checkpoint);
+
+}  // namespace heng::text

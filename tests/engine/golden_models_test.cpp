@@ -1,0 +1,140 @@
+// The original programs' logits and greedy ids, for every golden checkpoint whose architecture is
+// supported: one test instance per reference folder. Tolerances: golden/README.md,
+// docs/numerics.md.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+
+#include "heng/engine.h"
+#include "support/golden.h"
+#include "support/npy.h"
+
+namespace heng {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+// Two independent fp32 programs differ by 2e-5 on these models; measured here: under 3e-5.
+constexpr float kLogitTolerance = 1e-4f;
+
+// Folders of ref/ that this build runs; the others belong to architectures and formats still to
+// come.
+std::vector<std::string> references() {
+  return {"qwen1_tiny_fp32", "qwen1_tiny_bf16", "qwen1_tiny_fp16_bin", "qwen1_tiny_aug2023",
+          "qwen1_realvocab_bf16"};
+}
+
+class GoldenModel : public ::testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override {
+    HENG_NEEDS_GOLDEN("ref/" + GetParam() + "/cases.json");
+    folder_ = test::golden_dir() / "ref" / GetParam();
+    std::ifstream in(folder_ / "cases.json");
+    cases_ = json::parse(in)["cases"];
+    LoadOptions options;
+    options.dtype = Precision::kFp32;
+    options.threads = 2;
+    model_ = Model::load(test::golden_dir() / "models" / GetParam(), options);
+  }
+
+  // Largest difference from the stored scores of a case: all of them, or its columns.
+  float difference(const json& c, const std::vector<float>& got) const {
+    const size_t vocabulary = static_cast<size_t>(model_->info().vocabulary);
+    float worst = 0;
+    if (c.contains("logits")) {
+      const auto want = test::read_npy<float>(folder_ / c["logits"]);
+      EXPECT_EQ(want.size(), got.size());
+      for (size_t i = 0; i < std::min(want.size(), got.size()); ++i) {
+        worst = std::max(worst, std::abs(want[i] - got[i]));
+      }
+    }
+    if (c.contains("last_logits")) {
+      const auto want = test::read_npy<float>(folder_ / c["last_logits"]);
+      EXPECT_EQ(want.size(), vocabulary);
+      for (size_t i = 0; i < vocabulary; ++i) {
+        worst = std::max(worst, std::abs(want[i] - got[got.size() - vocabulary + i]));
+      }
+    }
+    return worst;
+  }
+
+  Completion greedy(const json& c, GenerationConfig config) {
+    Engine engine(model_);
+    Request request;
+    request.prompt = c["input_ids"].get<std::vector<TokenId>>();
+    request.generation = std::move(config);
+    return engine.run(request);
+  }
+
+  fs::path folder_;
+  json cases_;
+  std::shared_ptr<const Model> model_;
+};
+
+TEST_P(GoldenModel, LogitsMatchInOnePrefillAndStepByStep) {
+  Engine engine(model_);
+  size_t n = 0;
+  for (const json& c : cases_) {
+    if (!c.contains("logits") && !c.contains("last_logits")) continue;
+    const auto ids = c["input_ids"].get<std::vector<TokenId>>();
+    const size_t steps = c.contains("first") ? ids.size() - c["first"].get<size_t>() : 0;
+    const float worst = difference(c, engine.logits(ids, steps));
+    EXPECT_LE(worst, kLogitTolerance) << c["name"];
+    RecordProperty(c["name"].get<std::string>(), std::to_string(worst / kLogitTolerance));
+    ++n;
+  }
+  EXPECT_GT(n, 0u);
+}
+
+TEST_P(GoldenModel, GreedyIdsAreExact) {
+  size_t n = 0;
+  for (const json& c : cases_) {
+    if (!c.contains("new_ids") || c.contains("stop_words_ids")) continue;
+    const auto want = c["new_ids"].get<std::vector<TokenId>>();
+    GenerationConfig config;
+    config.max_new_tokens = static_cast<int64_t>(want.size());
+    config.ignore_eos = true;
+    config.repetition_penalty = c.value("repetition_penalty", 1.0);
+    EXPECT_EQ(greedy(c, config).ids, want) << c["name"];
+    ++n;
+  }
+  EXPECT_GT(n, 0u);
+}
+
+// Upstream forces an end-of-text after a stop word; our reply ends before the stop word.
+TEST_P(GoldenModel, StopWordsEndTheReplyWhereUpstreamStops) {
+  for (const json& c : cases_) {
+    if (!c.contains("stop_words_ids")) continue;
+    const auto upstream = c["new_ids"].get<std::vector<TokenId>>();
+    GenerationConfig config;
+    config.stop_word_ids = c["stop_words_ids"].get<std::vector<std::vector<TokenId>>>();
+    config.eos_ids = {c["eos_token_id"].get<TokenId>()};
+    config.max_new_tokens = c["max_new_tokens"];
+    const Completion done = greedy(c, config);
+    auto want = upstream;
+    if (!want.empty() && want.back() == config.eos_ids[0]) {
+      want.pop_back();
+      for (const auto& word : config.stop_word_ids) {
+        if (want.size() >= word.size() &&
+            std::equal(word.begin(), word.end(), want.end() - word.size())) {
+          want.resize(want.size() - word.size());
+          break;
+        }
+      }
+      EXPECT_EQ(done.finish, FinishReason::kStop) << c["name"];
+    } else {
+      EXPECT_EQ(done.finish, FinishReason::kLength) << c["name"];
+    }
+    EXPECT_EQ(done.ids, want) << c["name"];
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Reference, GoldenModel, ::testing::ValuesIn(references()),
+                         [](const auto& info) { return info.param; });
+
+}  // namespace
+}  // namespace heng

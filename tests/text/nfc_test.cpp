@@ -1,0 +1,50 @@
+#include "text/nfc.h"
+
+#include <gtest/gtest.h>
+#include <utf8proc.h>
+
+#include <cstdlib>
+
+#include "random_text.h"
+
+namespace heng::text {
+namespace {
+
+TEST(Nfc, ComposesAsTheStandardSays) {
+  EXPECT_EQ(to_nfc("e\u0301"), "\u00E9");
+  EXPECT_EQ(to_nfc("\u1112\u1161\u11AB"), "\uD55C");
+  EXPECT_EQ(to_nfc("\u212B"), "\u00C5");               // singleton
+  EXPECT_EQ(to_nfc("\u0958"), "\u0915\u093C");         // composition exclusion
+  EXPECT_EQ(to_nfc("a\u0301\u0316"), "\u00E1\u0316");  // marks are put in order first
+  EXPECT_EQ(to_nfc("\uFB01"), "\uFB01");               // compatibility forms stay
+  EXPECT_EQ(to_nfc(std::string("a\0e\u0301", 5)), std::string("a\0\u00E9", 4));
+}
+
+TEST(Nfc, EqualsUtf8procsOwnOnRandomTexts) {
+  std::mt19937 random(2);
+  for (int round = 0; round < 5000; ++round) {
+    const std::string text = random_text(random, 40);
+    utf8proc_uint8_t* wanted = nullptr;
+    const auto n = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
+                                static_cast<utf8proc_ssize_t>(text.size()), &wanted,
+                                static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
+    ASSERT_GE(n, 0);
+    ASSERT_EQ(to_nfc(text), std::string(reinterpret_cast<char*>(wanted), static_cast<size_t>(n)))
+        << "round " << round;
+    std::free(wanted);
+  }
+}
+
+// Two classes of marks in the wrong order: swapping neighbours would take 10^10 steps.
+TEST(Nfc, LongRunsOfMarksAreSortedNotSwapped) {
+  std::string text = "a";
+  std::string sorted = "\u0101";  // a with the first macron
+  for (int i = 0; i < 200000; ++i) text += "\u0304";
+  for (int i = 0; i < 200000; ++i) text += "\u0316";
+  for (int i = 0; i < 200000; ++i) sorted += "\u0316";
+  for (int i = 1; i < 200000; ++i) sorted += "\u0304";
+  EXPECT_TRUE(to_nfc(text) == sorted);
+}
+
+}  // namespace
+}  // namespace heng::text

@@ -1,0 +1,134 @@
+#!/usr/bin/env python3
+"""Writes tests/formats/data/<format>.json: blocks of every weight format with the fp32 weights that the
+numpy code of the `gguf` package makes of them, and weights with the blocks it packs them into.
+
+Usage: tools/make_format_golden.py [OUT]      (needs: pip install numpy gguf)
+
+Bytes and fp32 values are hexadecimal, little-endian, in order. Seeded per format: the same versions write
+the same files again.
+"""
+
+import json
+import pathlib
+import sys
+import zlib
+from importlib.metadata import version
+
+import gguf
+import numpy as np
+from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
+
+PLAIN = {"f64": np.float64, "f32": np.float32, "f16": np.float16, "bf16": np.uint16}
+WITH_ENCODER = ["f32", "f16", "bf16", "q8_0", "q4_0", "q4_1"]
+# Where the fp16 fields of a block lie, in bytes.
+HALF_FIELDS = {
+    "q8_0": [0], "q4_0": [0], "q5_0": [0], "q4_1": [0, 2], "q5_1": [0, 2],
+    "q2_k": [80, 82], "q3_k": [108], "q4_k": [0, 2], "q5_k": [0, 2], "q6_k": [208],
+}
+# Bit patterns of those fields; where a block has two, the second list goes with the second.
+HALVES = {
+    "ordinary": (0x2A3C, 0xAB11),
+    "ordinary, other signs": (0xA901, 0x2F00),
+    "largest": (0x7BFF, 0xFBFF),
+    "smallest subnormal": (0x0001, 0x8001),
+    "subnormal": (0x83FF, 0x0155),
+    "zero": (0x0000, 0x8000),
+    "infinite": (0x7C00, 0xFC00),
+    "not a number": (0x7E00, 0x3C00),
+}
+K_HALVES = ["ordinary", "largest", "subnormal"]  # these blocks are large
+
+
+def upstream_type(name):
+    return GGMLQuantizationType[name.upper()]
+
+
+def decode(name, data):
+    if name == "f64":  # gguf has no decoder for it
+        return data.view(np.float64).astype(np.float32)
+    return gguf.quants.dequantize(data, upstream_type(name))
+
+
+def decoding_rows(name, rng):
+    """(what, bytes) for each row of the file."""
+    if name in PLAIN:
+        size = np.dtype(PLAIN[name]).itemsize
+        bits = rng.integers(0, 256, 48 * size, dtype=np.uint8)
+        yield "random bits", bits
+        if size == 2:
+            yield "corners", np.array(
+                [0x0000, 0x8000, 0x0001, 0x03FF, 0x0400, 0x7BFF, 0xFBFF, 0x7C00, 0xFC00, 0x7F80,
+                 0xFF80, 0x3C00, 0x3F80, 0x3555, 0x0080, 0x007F, 0x7F7F], np.uint16).view(np.uint8)
+        return
+    length, size = GGML_QUANT_SIZES[upstream_type(name)]
+    for what in HALVES if length == 32 else K_HALVES:
+        block = rng.integers(0, 256, size, dtype=np.uint8)
+        yield f"{what} scale, random levels", with_halves(name, block, HALVES[what])
+    yield "all bits set", with_halves(name, np.full(size, 0xFF, np.uint8), HALVES["ordinary"])
+
+
+def with_halves(name, block, halves):
+    for at, half in zip(HALF_FIELDS[name], halves):
+        block[at:at + 2] = np.array([half], np.uint16).view(np.uint8)
+    return block
+
+
+def encoding_rows(name, rng):
+    """(what, 32 weights) for each row. No negative zeros: of equal zeros numpy and C pick different ones."""
+    normal = lambda: rng.standard_normal(32)
+    yield "normal", normal()
+    yield "normal, small", normal() * 0.02
+    yield "large", normal() * 1000
+    yield "subnormal steps", normal() * 3e-6
+    if name in PLAIN:
+        return
+    yield "zeros", np.zeros(32)
+    yield "all equal", np.full(32, -0.3)
+    yield "positive only", np.abs(normal()) + 1
+    yield "negative only", -np.abs(normal()) - 1
+    yield "one outlier", np.where(np.arange(32) == 17, 50.0, normal() * 0.1)
+    ties = np.clip(np.round(normal() * 4) / 4, -0.75, 0.75) + 0.0
+    ties[3], ties[20] = -1.0, 1.0
+    yield "ties for the largest", ties
+    yield "ties for the largest, other way round", -ties + 0.0
+    yield "halfway levels of q8_0", np.concatenate([[127.0], np.arange(31) * 3 - 46.5])
+    yield "halfway levels of q4_0", np.concatenate([[-8.0], np.arange(31) / 2 - 7.5 + 0.0])
+    yield "halfway levels of q4_1", np.concatenate([[15.0], np.arange(31) / 2])
+
+
+def f32_hex(values):
+    return np.ascontiguousarray(values, np.float32).tobytes().hex()
+
+
+def make(name):
+    rng = np.random.default_rng(zlib.crc32(name.encode()))
+    golden = {
+        "format": name,
+        "made_by": "tools/make_format_golden.py",
+        "versions": {"gguf": version("gguf"), "numpy": np.__version__},
+        "decode": [
+            {"what": what, "bytes": data.tobytes().hex(), "weights": f32_hex(decode(name, data))}
+            for what, data in decoding_rows(name, rng)
+        ],
+        "encode": [],
+    }
+    if name in WITH_ENCODER:
+        for what, weights in encoding_rows(name, rng):
+            weights = weights.astype(np.float32)
+            data = gguf.quants.quantize(weights, upstream_type(name))
+            golden["encode"].append(
+                {"what": what, "weights": f32_hex(weights), "bytes": data.tobytes().hex()})
+    return golden
+
+
+def main():
+    default = pathlib.Path(__file__).parent.parent / "tests/formats/data"
+    out = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else default
+    out.mkdir(parents=True, exist_ok=True)
+    with np.errstate(all="ignore"):  # infinite and NaN scales are meant
+        for name in [*PLAIN, *HALF_FIELDS]:
+            (out / f"{name}.json").write_text(json.dumps(make(name), indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
