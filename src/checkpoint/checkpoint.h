@@ -21,9 +21,14 @@ struct TensorEntry {
   std::string name;
   TensorView view;   // data lies inside one of the mapped files, or in memory the Checkpoint owns
   std::string file;  // for errors: the file's name without its folder
+  // Meta's model-parallel files: slice i of dimension `axis` lies at slices[i], all alike in shape;
+  // view.shape is the whole tensor's and view.data is nullptr. Empty otherwise.
+  std::vector<const std::byte*> slices = {};
+  size_t axis = 0;
 };
 
-enum class Kind { kHuggingFace, kGguf };
+// kMeta: consolidated.NN.pth and params.json, which config() has.
+enum class Kind { kHuggingFace, kGguf, kMeta };
 
 class Checkpoint {
  public:

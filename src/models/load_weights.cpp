@@ -5,95 +5,29 @@
 #include <atomic>
 #include <cmath>
 #include <map>
+#include <optional>
 
+#include "base/aligned_buffer.h"
 #include "heng/error.h"
 
 namespace heng::models {
 namespace {
 
-using checkpoint::TensorEntry;
-
-const formats::WeightFormat& format_of(const TensorEntry& entry) {
-  const formats::WeightFormat* format = formats::find_format(entry.view.dtype);
-  if (format == nullptr) {
-    throw Error(ErrorCode::kUnsupported, entry.file + ": tensor " + entry.name + " is " +
-                                             std::string(dtype_name(entry.view.dtype)) +
-                                             ", expected a weight type.");
-  }
-  return *format;
-}
-
-[[noreturn]] void wrong_shape(const TensorEntry& entry, const Shape& expected) {
-  throw Error(ErrorCode::kCorrupt, entry.file + ": tensor " + entry.name + " has shape " +
-                                       to_string(entry.view.shape) + ", expected " +
-                                       to_string(expected) + " by the configuration.");
-}
-
-[[noreturn]] void not_finite(const std::string& what) {
-  throw Error(ErrorCode::kCorrupt, what +
-                                       ": holds a value that is not finite, expected numbers. "
-                                       "The file is damaged: fetch it again.");
-}
-
 bool all_finite(std::span<const float> values) {
   return std::all_of(values.begin(), values.end(), [](float x) { return std::isfinite(x); });
 }
 
-// One part of the model, found and checked.
-struct Found {
-  const TensorEntry* entry;
-  const formats::WeightFormat* format;
-  uint64_t first_row, rows, cols;
+// The format a matrix will have in memory.
+const formats::WeightFormat& target_format(const WeightRequest& r, const WeightSource& source) {
+  DType dtype = r.convert_to.value_or(source.format->dtype);
+  if (dtype == DType::kF64) dtype = DType::kF32;  // no kernel multiplies f64
+  return *formats::find_format(dtype);
+}
 
-  std::span<const std::byte> bytes() const {
-    const uint64_t row_bytes = cols / format->block_length * format->block_bytes;
-    return {entry->view.data + first_row * row_bytes, rows * row_bytes};
-  }
-};
-
-class Loader {
- public:
-  explicit Loader(const WeightRequest& request) : r_(request) {}
-
-  // A matrix [rows, cols], or a vector [rows] where cols is 0.
-  Found find(Part part, size_t layer, uint64_t rows, uint64_t cols) const {
-    const TensorRef ref = find_tensor(r_.architecture, r_.spec, r_.checkpoint, part, layer);
-    const TensorEntry* entry = r_.checkpoint.find(ref.name);
-    if (entry == nullptr) {
-      throw Error(ErrorCode::kCorrupt, r_.checkpoint.path().filename().string() + ": tensor " +
-                                           ref.name + " is missing. The checkpoint is incomplete.");
-    }
-    Shape expected{ref.total_rows ? ref.total_rows : rows};
-    if (cols) expected.push_back(cols);
-    if (entry->view.shape != expected) wrong_shape(*entry, expected);
-    return {entry, &format_of(*entry), ref.first_row, rows, cols ? cols : 1};
-  }
-
-  std::vector<float> vector(Part part, size_t layer, uint64_t n) const {
-    const Found f = find(part, layer, n, 0);
-    if (f.format->block_length != 1) {
-      throw Error(ErrorCode::kUnsupported, f.entry->file + ": tensor " + f.entry->name + " is " +
-                                               std::string(f.format->name) +
-                                               ", expected f32, f16 or bf16.");
-    }
-    std::vector<float> out(n);
-    f.format->decode_row(f.bytes().data(), out.data(), n);
-    if (!all_finite(out)) not_finite(f.entry->file + ": tensor " + f.entry->name);
-    return out;
-  }
-
-  // The format a matrix will have in memory.
-  const formats::WeightFormat& target(const Found& f) const {
-    DType dtype = r_.convert_to.value_or(f.format->dtype);
-    if (dtype == DType::kF64) dtype = DType::kF32;  // no kernel multiplies f64
-    return *formats::find_format(dtype);
-  }
-
-  const WeightRequest& request() const { return r_; }
-
- private:
-  const WeightRequest& r_;
-};
+// Whether the rows are not used as they lie in the file.
+bool is_made(const WeightRequest& r, const WeightSource& source) {
+  return source.data == nullptr || &target_format(r, source) != source.format;
+}
 
 struct MatrixPart {
   Part part;
@@ -136,15 +70,26 @@ struct Hands {
   Arena& memory;
 };
 
-void convert(const Found& f, const formats::WeightFormat& target, ops::Matrix& m, Hands& hands) {
-  std::byte* out = hands.memory.take(f.rows * m.row_bytes(), "weights");
-  m.data = out;
-  const uint64_t source_row = f.cols / f.format->block_length * f.format->block_bytes;
-  hands.pool.for_range(f.rows, 1, [&](size_t begin, size_t end) {
-    std::vector<float> row(f.cols);
-    for (size_t r = begin; r < end; ++r) {
-      f.format->decode_row(f.bytes().data() + r * source_row, row.data(), f.cols);
-      target.encode_row(row.data(), out + r * m.row_bytes(), f.cols);
+// Rows that are made a few at a time: sources that read columns of packed words do a band at once.
+constexpr uint64_t kRowBand = 16;
+
+// Writes the source's rows in m's format: m.rows * m.row_bytes() bytes.
+void convert(const WeightSource& source, const ops::Matrix& m, std::byte* out, Hands& hands) {
+  const uint64_t source_row = source.row_bytes();
+  hands.pool.for_range(m.rows, kRowBand, [&](size_t begin, size_t end) {
+    std::vector<float> row(m.cols);
+    std::vector<std::byte> band(source.data ? 0 : kRowBand * source_row);
+    for (size_t first = begin; first < end; first += kRowBand) {
+      const size_t n = std::min<size_t>(kRowBand, end - first);
+      const bool as_is = m.format == source.format;
+      std::byte* to = out + first * m.row_bytes();
+      if (!source.data) source.read_rows(first, n, as_is ? to : band.data());
+      if (as_is) continue;
+      const std::byte* rows = source.data ? source.data + first * source_row : band.data();
+      for (size_t r = 0; r < n; ++r) {
+        source.format->decode_row(rows + r * source_row, row.data(), m.cols);
+        m.format->encode_row(row.data(), to + r * m.row_bytes(), m.cols);
+      }
     }
   });
 }
@@ -159,26 +104,39 @@ void check_rows(const ops::Matrix& m, ThreadPool& pool) {
       if (!all_finite(row)) finite = false;
     }
   });
-  if (!finite) not_finite(m.name);
+  if (!finite) fail_not_finite(m.name);
 }
 
-void load_matrix(const Loader& loader, const MatrixPart& part, Hands hands) {
-  const Found f = loader.find(part.part, part.layer, part.rows, part.cols);
+// Returns the bytes it took from the files.
+uint64_t load_matrix(const WeightRequest& r, const MatrixPart& part, Hands hands) {
+  const WeightSource source = find_matrix(r, part.part, part.layer, part.rows, part.cols);
   ops::Matrix& m = *part.to;
-  m.name = f.entry->file + ": tensor " + f.entry->name;
-  m.rows = f.rows;
-  m.cols = f.cols;
-  m.format = &loader.target(f);
-  m.data = f.bytes().data();
-  const bool converted = m.format != f.format;
-  if (converted) convert(f, *m.format, m, hands);
-  const bool packs = m.format->expand_block != nullptr;
-  if (packs && !is_multiplied(part, loader.request().spec)) {
-    check_rows(m, hands.pool);
-  } else {
-    hands.backend.prepare(m, hands.memory);
+  m.name = source.name;
+  m.rows = source.rows;
+  m.cols = source.cols;
+  m.format = &target_format(r, source);
+  m.data = source.data;
+  const bool made = is_made(r, source);
+  const bool multiplied = is_multiplied(part, r.spec);
+  const bool packs = multiplied && hands.backend.prepared_bytes(*m.format, m.rows, m.cols) > 0;
+  std::optional<AlignedBuffer> scratch;  // rows that are only wanted until they are packed
+  if (made) {
+    const uint64_t bytes = m.rows * m.row_bytes();
+    if (packs && part.part != Part::kEmbedding) scratch.emplace(bytes, "weights");
+    std::byte* out = scratch ? scratch->data() : hands.memory.take(bytes, "weights");
+    convert(source, m, out, hands);
+    m.data = out;
   }
-  if (converted || m.packed) loader.request().checkpoint.drop_pages(*f.entry);
+  if (multiplied || m.format->expand_block == nullptr) {
+    hands.backend.prepare(m, hands.memory);
+  } else {
+    check_rows(m, hands.pool);
+  }
+  if (scratch) m.data = nullptr;
+  if (made || m.packed) {
+    for (const auto* entry : source.entries) r.checkpoint.drop_pages(*entry);
+  }
+  return source.stored_bytes;
 }
 
 // A configuration with fewer layers than the files would run a cut model without a word.
@@ -196,20 +154,22 @@ void check_layer_count(const WeightRequest& r) {
 }  // namespace
 
 WeightSizes measure_weights(const WeightRequest& request, const ops::Backend& backend) {
-  const Loader loader(request);
   const DecoderSpec& s = request.spec;
+  check_quantization(request.checkpoint);
   check_layer_count(request);
   WeightSizes sizes;
   std::map<DType, uint64_t> bytes_by_type;
   for (const MatrixPart& part : all_matrices(s, nullptr)) {
-    const Found f = loader.find(part.part, part.layer, part.rows, part.cols);
-    const formats::WeightFormat& target = loader.target(f);
-    const uint64_t prepared =
+    const WeightSource f = find_matrix(request, part.part, part.layer, part.rows, part.cols);
+    const formats::WeightFormat& target = target_format(request, f);
+    const uint64_t packed =
         is_multiplied(part, s) ? backend.prepared_bytes(target, f.rows, f.cols) : 0;
-    sizes.memory_bytes +=
-        prepared ? prepared : f.rows * (f.cols / target.block_length * target.block_bytes);
+    // The embedding is looked up row by row, so its rows stay beside what is packed of them.
+    const bool rows_stay = packed == 0 || (part.part == Part::kEmbedding && is_made(request, f));
+    const uint64_t rows = f.rows * (f.cols / target.block_length * target.block_bytes);
+    sizes.memory_bytes += packed + (rows_stay ? rows : 0);
     sizes.parameters += f.rows * f.cols;
-    bytes_by_type[f.entry->view.dtype] += f.bytes().size();
+    bytes_by_type[f.format->dtype] += f.stored_bytes;
   }
   uint64_t most = 0;
   for (const auto& [dtype, bytes] : bytes_by_type) {
@@ -227,30 +187,28 @@ WeightSizes measure_weights(const WeightRequest& request, const ops::Backend& ba
 
 DecoderWeights load_weights(const WeightRequest& request, ops::Backend& backend, ThreadPool& pool,
                             const std::function<void(uint64_t)>& on_progress) {
-  const Loader loader(request);
   const DecoderSpec& s = request.spec;
   DecoderWeights w;
   w.layers.resize(s.n_layers);
   uint64_t done = 0;
   for (const MatrixPart& part : all_matrices(s, &w)) {
-    load_matrix(loader, part, {backend, pool, w.memory});
-    done += loader.find(part.part, part.layer, part.rows, part.cols).bytes().size();
+    done += load_matrix(request, part, {backend, pool, w.memory});
     if (on_progress) on_progress(done);
   }
   const uint64_t q = s.n_heads * s.head_dim, kv = s.n_kv_heads * s.head_dim;
   for (size_t i = 0; i < s.n_layers; ++i) {
     LayerWeights& l = w.layers[i];
-    l.attention_norm = loader.vector(Part::kAttentionNorm, i, s.hidden);
-    l.ffn_norm = loader.vector(Part::kFfnNorm, i, s.hidden);
+    l.attention_norm = read_vector(request, Part::kAttentionNorm, i, s.hidden);
+    l.ffn_norm = read_vector(request, Part::kFfnNorm, i, s.hidden);
     if (!s.qkv_bias) continue;
     using Bias = std::pair<Part, uint64_t>;
     for (const auto& [part, n] :
          std::array<Bias, 3>{{{Part::kQBias, q}, {Part::kKBias, kv}, {Part::kVBias, kv}}}) {
-      const auto bias = loader.vector(part, i, n);
+      const auto bias = read_vector(request, part, i, n);
       l.qkv_bias.insert(l.qkv_bias.end(), bias.begin(), bias.end());
     }
   }
-  w.final_norm = loader.vector(Part::kFinalNorm, 0, s.hidden);
+  w.final_norm = read_vector(request, Part::kFinalNorm, 0, s.hidden);
   return w;
 }
 

@@ -5,23 +5,13 @@
 
 #include <cstdint>
 #include <functional>
-#include <optional>
 
 #include "base/thread_pool.h"
-#include "checkpoint/checkpoint.h"
-#include "models/architecture.h"
 #include "models/decoder.h"
+#include "models/weight_source.h"
 #include "ops/backend.h"
 
 namespace heng::models {
-
-struct WeightRequest {
-  const Architecture& architecture;
-  const DecoderSpec& spec;
-  const checkpoint::Checkpoint& checkpoint;
-  // F32, F16 or BF16: matrices are converted to it; nullopt: used as stored.
-  std::optional<DType> convert_to;
-};
 
 struct WeightSizes {
   uint64_t memory_bytes = 0;   // matrices as they will lie in memory

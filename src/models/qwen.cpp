@@ -27,11 +27,6 @@ void refuse(const JsonObject& c, std::string_view key, bool expected) {
 }
 
 DecoderSpec read_config(const JsonObject& c) {
-  if (c.has("quantization_config")) {
-    throw Error(ErrorCode::kUnsupported,
-                "config.json: quantization_config: GPTQ and AWQ checkpoints are not supported yet. "
-                "Use the model's bf16 files.");
-  }
   refuse(c, "no_bias", true);
   refuse(c, "apply_residual_connection_post_layernorm", false);
   refuse(c, "scale_attn_weights", true);

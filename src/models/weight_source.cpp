@@ -1,0 +1,131 @@
+#include "models/weight_source.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/message.h"
+#include "heng/error.h"
+
+namespace heng::models {
+
+#define HENG_PACKED_LAYOUT(name) extern const PackedLayout name;
+#include "models/packed_layouts.inc"
+#undef HENG_PACKED_LAYOUT
+
+namespace {
+
+using checkpoint::Checkpoint;
+using checkpoint::TensorEntry;
+
+std::string name_of(const TensorEntry& entry) {
+  return entry.file + ": tensor " + entry.name;
+}
+
+const formats::WeightFormat& format_of(const TensorEntry& entry) {
+  const formats::WeightFormat* format = formats::find_format(entry.view.dtype);
+  if (format == nullptr) {
+    throw Error(ErrorCode::kUnsupported, name_of(entry) + " is " +
+                                             std::string(dtype_name(entry.view.dtype)) +
+                                             ", expected a weight type.");
+  }
+  return *format;
+}
+
+// Rows [ref.first_row, + rows) of a tensor as it lies in its file; a vector where cols is 0.
+WeightSource find_plain(const Checkpoint& checkpoint, const TensorRef& ref, uint64_t rows,
+                        uint64_t cols) {
+  const TensorEntry* entry = checkpoint.find(ref.name);
+  if (entry == nullptr) {
+    throw Error(ErrorCode::kCorrupt, checkpoint.path().filename().string() + ": tensor " +
+                                         ref.name + " is missing. The checkpoint is incomplete.");
+  }
+  Shape expected{ref.total_rows ? ref.total_rows : rows};
+  if (cols) expected.push_back(cols);
+  check_shape(*entry, expected);
+  WeightSource s;
+  s.name = name_of(*entry);
+  s.format = &format_of(*entry);
+  s.rows = rows;
+  s.cols = cols ? cols : 1;
+  s.stored_bytes = cols ? rows * s.row_bytes() : rows * s.format->block_bytes;
+  s.data = entry->view.data + ref.first_row * (s.stored_bytes / std::max<uint64_t>(rows, 1));
+  s.entries = {entry};
+  return s;
+}
+
+const PackedLayout* layout_of(const JsonObject& config) {
+  for (const PackedLayout* layout : all_packed_layouts()) {
+    if (layout->suits(config)) return layout;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+std::span<const PackedLayout* const> all_packed_layouts() {
+  static const std::vector<const PackedLayout*> kAll = {
+#define HENG_PACKED_LAYOUT(name) &name,
+#include "models/packed_layouts.inc"
+#undef HENG_PACKED_LAYOUT
+  };
+  return kAll;
+}
+
+void check_quantization(const Checkpoint& checkpoint) {
+  if (checkpoint.kind() != checkpoint::Kind::kHuggingFace) return;
+  const JsonObject config(checkpoint.config(), checkpoint.config_file());
+  const auto found = config.object("quantization_config");
+  if (!found || layout_of(config) != nullptr) return;
+  std::string known;
+  for (const PackedLayout* layout : all_packed_layouts()) {
+    known += (known.empty() ? "" : ", ") + std::string(layout->name);
+  }
+  throw Error(ErrorCode::kUnsupported, checkpoint.config_file() +
+                                           ": quantization_config.quant_method \"" +
+                                           printable(found->string_or("quant_method", "")) +
+                                           "\" is not supported. Supported: " + known + ".");
+}
+
+WeightSource find_matrix(const WeightRequest& request, Part part, size_t layer, uint64_t rows,
+                         uint64_t cols) {
+  const Checkpoint& c = request.checkpoint;
+  const TensorRef ref = find_tensor(request.architecture, request.spec, c, part, layer);
+  if (c.kind() == checkpoint::Kind::kHuggingFace) {
+    const JsonObject config(c.config(), c.config_file());
+    if (const PackedLayout* layout = layout_of(config)) {
+      if (auto packed = layout->find(c, ref, rows, cols)) return *packed;
+    }
+  }
+  return find_plain(c, ref, rows, cols);
+}
+
+std::vector<float> read_vector(const WeightRequest& request, Part part, size_t layer, uint64_t n) {
+  const TensorRef ref =
+      find_tensor(request.architecture, request.spec, request.checkpoint, part, layer);
+  const WeightSource s = find_plain(request.checkpoint, ref, n, 0);
+  if (s.format->block_length != 1) {
+    throw Error(ErrorCode::kUnsupported,
+                s.name + " is " + std::string(s.format->name) + ", expected f32, f16 or bf16.");
+  }
+  std::vector<float> out(n);
+  s.format->decode_row(s.data, out.data(), n);
+  if (!std::all_of(out.begin(), out.end(), [](float x) { return std::isfinite(x); })) {
+    fail_not_finite(s.name);
+  }
+  return out;
+}
+
+void fail_not_finite(const std::string& name) {
+  throw Error(ErrorCode::kCorrupt, name +
+                                       ": holds a value that is not finite, expected numbers. "
+                                       "The file is damaged: fetch it again.");
+}
+
+void check_shape(const TensorEntry& entry, const Shape& expected) {
+  if (entry.view.shape == expected) return;
+  throw Error(ErrorCode::kCorrupt, name_of(entry) + " has shape " + to_string(entry.view.shape) +
+                                       ", expected " + to_string(expected) +
+                                       " by the configuration.");
+}
+
+}  // namespace heng::models
