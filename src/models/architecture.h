@@ -25,6 +25,8 @@ enum class Part {
   kQBias,
   kKBias,
   kVBias,
+  kQNorm,
+  kKNorm,
   kO,
   kFfnNorm,
   kGate,

@@ -121,9 +121,13 @@ void decoder_forward(ops::Backend& backend, const DecoderSpec& spec, const Decod
                     kv,
                     0};
   for (size_t layer = 0; layer < spec.n_layers; ++layer) {
+    const LayerWeights& w = weights.layers[layer];
     args.layer = layer;
-    attention_half(backend, spec, weights.layers[layer], args, work);
-    ffn_half(backend, spec, weights.layers[layer], n, work);
+    args.q_norm = w.q_norm.empty() ? nullptr : w.q_norm.data();
+    args.k_norm = w.k_norm.empty() ? nullptr : w.k_norm.data();
+    args.norm_eps = spec.norm_eps;
+    attention_half(backend, spec, w, args, work);
+    ffn_half(backend, spec, w, n, work);
   }
 }
 

@@ -29,6 +29,7 @@ struct DecoderSpec {
   size_t trained_context = 0, max_context = 0;  // tokens
   float norm_eps = 1e-6f;
   bool qkv_bias = false;
+  bool qk_norm = false;    // an RMS norm over each head of q and k, before the rotation
   bool tied_head = false;  // the output head is the embedding table
   RopeSpec rope;
 
@@ -40,10 +41,11 @@ struct LayerWeights {
   std::vector<float> attention_norm;  // [hidden]
   ops::Matrix q, k, v;          // [n_heads * head_dim, hidden], 2 x [n_kv_heads * head_dim, hidden]
   std::vector<float> qkv_bias;  // [qkv_width] or empty
-  ops::Matrix o;                // [hidden, n_heads * head_dim]
-  std::vector<float> ffn_norm;  // [hidden]
-  ops::Matrix gate, up;         // [ffn, hidden]: silu(gate x) * (up x)
-  ops::Matrix down;             // [hidden, ffn]
+  std::vector<float> q_norm, k_norm;  // [head_dim] or empty
+  ops::Matrix o;                      // [hidden, n_heads * head_dim]
+  std::vector<float> ffn_norm;        // [hidden]
+  ops::Matrix gate, up;               // [ffn, hidden]: silu(gate x) * (up x)
+  ops::Matrix down;                   // [hidden, ffn]
 };
 
 struct DecoderWeights {

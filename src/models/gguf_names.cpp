@@ -45,6 +45,10 @@ std::string gguf_tensor_name(Part part, size_t layer) {
       return block + "attn_k.bias";
     case Part::kVBias:
       return block + "attn_v.bias";
+    case Part::kQNorm:
+      return block + "attn_q_norm.weight";
+    case Part::kKNorm:
+      return block + "attn_k_norm.weight";
     case Part::kO:
       return block + "attn_output.weight";
     case Part::kFfnNorm:
@@ -85,6 +89,7 @@ DecoderSpec read_gguf_spec(std::string_view name, const checkpoint::Checkpoint& 
   refuse_rope_scaling(meta, prefix);
   s.tied_head = checkpoint.find("output.weight") == nullptr;
   s.qkv_bias = checkpoint.find(gguf_tensor_name(Part::kQBias, 0)) != nullptr;
+  s.qk_norm = checkpoint.find(gguf_tensor_name(Part::kQNorm, 0)) != nullptr;
   if (const auto* table = checkpoint.find("token_embd.weight")) {
     s.vocabulary = table->view.shape.empty() ? 0 : table->view.shape.front();
   }

@@ -4,7 +4,9 @@
 #include <array>
 #include <atomic>
 #include <cmath>
+#include <exception>
 #include <map>
+#include <mutex>
 #include <optional>
 
 #include "base/aligned_buffer.h"
@@ -76,7 +78,7 @@ constexpr uint64_t kRowBand = 16;
 // Writes the source's rows in m's format: m.rows * m.row_bytes() bytes.
 void convert(const WeightSource& source, const ops::Matrix& m, std::byte* out, Hands& hands) {
   const uint64_t source_row = source.row_bytes();
-  hands.pool.for_range(m.rows, kRowBand, [&](size_t begin, size_t end) {
+  const auto convert_rows = [&](size_t begin, size_t end) {
     std::vector<float> row(m.cols);
     std::vector<std::byte> band(source.data ? 0 : kRowBand * source_row);
     for (size_t first = begin; first < end; first += kRowBand) {
@@ -91,7 +93,19 @@ void convert(const WeightSource& source, const ops::Matrix& m, std::byte* out, H
         m.format->encode_row(row.data(), to + r * m.row_bytes(), m.cols);
       }
     }
+  };
+  // What a thread throws (a damaged packed tensor, no memory) goes on from here.
+  std::exception_ptr failure;
+  std::mutex failure_lock;
+  hands.pool.for_range(m.rows, kRowBand, [&](size_t begin, size_t end) {
+    try {
+      convert_rows(begin, end);
+    } catch (...) {
+      const std::lock_guard lock(failure_lock);
+      if (!failure) failure = std::current_exception();
+    }
   });
+  if (failure) std::rethrow_exception(failure);
 }
 
 // What prepare checks, for a quantised table that is only looked up.
@@ -178,8 +192,9 @@ WeightSizes measure_weights(const WeightRequest& request, const ops::Backend& ba
       sizes.stored = dtype;
     }
   }
-  const uint64_t vectors =
-      s.n_layers * (2 * s.hidden + (s.qkv_bias ? s.qkv_width() : 0)) + s.hidden;
+  const uint64_t vectors = s.n_layers * (2 * s.hidden + (s.qkv_bias ? s.qkv_width() : 0) +
+                                         (s.qk_norm ? 2 * s.head_dim : 0)) +
+                           s.hidden;
   sizes.parameters += vectors;
   sizes.memory_bytes += vectors * sizeof(float);
   return sizes;
@@ -198,6 +213,10 @@ DecoderWeights load_weights(const WeightRequest& request, ops::Backend& backend,
   const uint64_t q = s.n_heads * s.head_dim, kv = s.n_kv_heads * s.head_dim;
   for (size_t i = 0; i < s.n_layers; ++i) {
     LayerWeights& l = w.layers[i];
+    if (s.qk_norm) {
+      l.q_norm = read_vector(request, Part::kQNorm, i, s.head_dim);
+      l.k_norm = read_vector(request, Part::kKNorm, i, s.head_dim);
+    }
     l.attention_norm = read_vector(request, Part::kAttentionNorm, i, s.hidden);
     l.ffn_norm = read_vector(request, Part::kFfnNorm, i, s.hidden);
     if (!s.qkv_bias) continue;

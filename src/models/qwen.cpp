@@ -76,6 +76,9 @@ TensorRef tensor(const DecoderSpec& s, Part part, size_t layer) {
       return {h + "attn.c_attn.bias", width, 3 * width};
     case Part::kVBias:
       return {h + "attn.c_attn.bias", 2 * width, 3 * width};
+    case Part::kQNorm:
+    case Part::kKNorm:
+      break;
     case Part::kO:
       return {h + "attn.c_proj.weight"};
     case Part::kFfnNorm:
@@ -87,7 +90,7 @@ TensorRef tensor(const DecoderSpec& s, Part part, size_t layer) {
     case Part::kDown:
       return {h + "mlp.c_proj.weight"};
   }
-  throw Error(ErrorCode::kInternal, "qwen: unknown part.");
+  throw Error(ErrorCode::kInternal, "qwen: has no such part.");
 }
 
 }  // namespace

@@ -62,7 +62,7 @@ enum class RopeStyle {
 
 // What attention needs of each token: one q|k|v row, its rotation, its place.
 struct QkvArgs {
-  float* qkv;  // [n_tokens, (n_heads + 2 n_kv_heads) * head_dim]; q is rotated in place
+  float* qkv;  // [n_tokens, (n_heads + 2 n_kv_heads) * head_dim]; changed in place
   size_t n_tokens, n_heads;
   size_t rope_dims;  // the first dimensions of each head are rotated
   RopeStyle style;
@@ -72,6 +72,11 @@ struct QkvArgs {
   std::span<const SequenceSlice> slices;  // cover the tokens in order
   KvLayout layout;
   size_t layer;
+  // Every head of q and k is normalised by itself before it is rotated: weights [head_dim], or
+  // nullptr for models that do not.
+  const float* q_norm = nullptr;
+  const float* k_norm = nullptr;
+  float norm_eps = 0;
 };
 
 class Backend {
@@ -96,7 +101,7 @@ class Backend {
                         float eps) = 0;
   // x [n, cols]; all jobs have the same cols. Outputs must not overlap x.
   virtual void linear(const float* x, size_t n, std::span<const LinearJob> jobs) = 0;
-  // Rotates q and k, scales q, writes k and v into the cache.
+  // Normalises q and k where the model does, rotates them, scales q, writes k and v into the cache.
   virtual void rotate_and_store(const QkvArgs& args) = 0;
   // out[t, h*head_dim ..] for the q that rotate_and_store left, over positions 0 .. the token's
   // own.

@@ -209,11 +209,14 @@ class CpuBackend final : public Backend {
     const KvLayout& l = a.layout;
     const size_t d = l.head_dim;
     float* row = a.qkv + t * (a.n_heads + 2 * l.n_kv_heads) * d;
+    float* keys = row + a.n_heads * d;
+    if (a.q_norm) table_.rms_norm({row, a.q_norm, row, a.n_heads, d, a.norm_eps});
+    if (a.k_norm) table_.rms_norm({keys, a.k_norm, keys, l.n_kv_heads, d, a.norm_eps});
     for (size_t h = 0; h < a.n_heads; ++h) rotate_head(a, t, row + h * d);
     for (size_t i = 0; i < a.n_heads * d; ++i) row[i] *= a.q_scale[t];
     const size_t pos = s.start + t - s.first;
     for (size_t h = 0; h < l.n_kv_heads; ++h) {
-      float* key = row + (a.n_heads + h) * d;
+      float* key = keys + h * d;
       rotate_head(a, t, key);
       std::byte* section = s.blocks[pos / kKvBlockTokens] + l.offset(a.layer, h);
       table_.write_kv[static_cast<size_t>(l.type)](key, key + l.n_kv_heads * d, section,

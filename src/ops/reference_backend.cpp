@@ -96,13 +96,16 @@ class ReferenceBackend final : public Backend {
     for (const SequenceSlice& s : a.slices) {
       for (size_t t = s.first; t < s.first + s.n; ++t) {
         float* row = a.qkv + t * width;
+        float* keys = row + a.n_heads * d;
+        if (a.q_norm) rms_norm(row, a.q_norm, row, a.n_heads, d, a.norm_eps);
+        if (a.k_norm) rms_norm(keys, a.k_norm, keys, l.n_kv_heads, d, a.norm_eps);
         for (size_t h = 0; h < a.n_heads; ++h) {
           rotate(a, t, row + h * d);
           for (size_t i = 0; i < d; ++i) row[h * d + i] *= a.q_scale[t];
         }
         const size_t pos = s.start + t - s.first, slot = pos % kKvBlockTokens;
         for (size_t h = 0; h < l.n_kv_heads; ++h) {
-          float* key = row + (a.n_heads + h) * d;
+          float* key = keys + h * d;
           const float* value = key + l.n_kv_heads * d;
           rotate(a, t, key);
           std::byte* section = s.blocks[pos / kKvBlockTokens] + l.offset(a.layer, h);
