@@ -79,6 +79,7 @@ int run(const Options& o) {
   o.generation.check();
   const auto model = load_model(o.model, o.json ? Announce::kNo : Announce::kYes);
   const auto format = chosen_format(o, *model);
+  if (!o.json) model->tokenizer();  // ids alone can be had as JSON only
   Engine engine(model);
   const Completion completion =
       run_on_screen(engine, make_request(o, *model, format.get()),

@@ -37,7 +37,7 @@ struct Request {
 
 struct Completion {
   std::vector<TokenId> ids;  // without the end token or stop word
-  std::string text;
+  std::string text;          // empty where the model has no tokenizer that could be read
   FinishReason finish = FinishReason::kStop;
   uint64_t seed = 0;  // what a sampled reply was drawn with
   size_t prompt_tokens = 0;
@@ -55,7 +55,8 @@ class Engine {
 
   const Model& model() const;
 
-  // Throws Error kInvalidArgument (empty prompt, id out of range, prompt and max_new_tokens past
+  // Throws Error kUnsupported for a stop text where the model has no tokenizer; kInvalidArgument
+  // (empty prompt, id out of range, prompt and max_new_tokens past
   // the context: with the figures), kCorrupt where scores are not finite.
   Completion run(const Request& request);
 

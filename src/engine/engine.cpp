@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "engine/ids_only.h"
 #include "engine/kv_cache.h"
 #include "engine/loaded_model.h"
 #include "engine/sampler.h"
@@ -101,6 +102,13 @@ struct Engine::State {
                     "), shorten the prompt or lower --max-new-tokens.");
   }
 
+  // Replies of a model without a tokenizer are ids alone; a stop text cannot be found in them.
+  const Tokenizer& text_of(const GenerationConfig& config) const {
+    static const engine::IdsOnly kIdsOnly;
+    if (!model->model_tokenizer && config.stop.empty()) return kIdsOnly;
+    return model->tokenizer();
+  }
+
   FinishReason generate(const Request& request, size_t limit, uint64_t seed,
                         std::vector<float>& logits, engine::Reply& reply);
 };
@@ -149,6 +157,8 @@ Completion Engine::run(const Request& request) {
   const size_t limit = engine::reply_limit(config, request.prompt.size());
   s.check_context(request.prompt.size(), limit);
 
+  const Tokenizer& tokenizer = s.text_of(config);
+
   Completion done;
   done.prompt_tokens = request.prompt.size();
   done.seed = config.seed ? *config.seed : engine::fresh_seed();
@@ -162,7 +172,7 @@ Completion Engine::run(const Request& request) {
   }
   done.prompt_seconds = seconds_since(start);
   const auto first = Clock::now();
-  engine::Reply reply(config, s.model->tokenizer(), request.on_token);
+  engine::Reply reply(config, tokenizer, request.on_token);
   done.finish = s.generate(request, limit, done.seed, logits, reply);
   done.generation_seconds = seconds_since(first);
   done.ids = reply.ids();
