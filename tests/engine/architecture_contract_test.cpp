@@ -135,6 +135,19 @@ TEST_P(ArchitectureContract, AValueThatIsNotFiniteIsFoundInEveryTensor) {
   }
 }
 
+TEST_P(ArchitectureContract, ATensorOfALayerThatNothingReadsIsRefusedUnlessItSaysNothing) {
+  const TinyModel model(*GetParam());
+  const std::string& known = model.tensors.back().name;  // of the last layer
+  const std::string layer = known.substr(0, known.find(".1.") + 3);
+  TinyModel changed = model;
+  changed.tensors.push_back({layer + "extra.bias", {8}, std::vector<float>(8, 0.5f)});
+  EXPECT_NE(problem_of(changed).find(layer + "extra.bias has no place"), std::string::npos);
+  changed.tensors.back().values.assign(8, 0.0f);
+  EXPECT_EQ(problem_of(changed), "");
+  changed.tensors.back().name = layer + "self_attn.rotary_emb.inv_freq";
+  EXPECT_EQ(problem_of(changed), "");
+}
+
 TEST_P(ArchitectureContract, AConfigurationWithFewerLayersThanTheFilesIsRefused) {
   TinyModel model(*GetParam());
   for (const char* key : {"num_hidden_layers", "num_layers", "n_layer"}) {
