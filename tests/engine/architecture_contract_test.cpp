@@ -7,6 +7,8 @@
 #include <functional>
 #include <limits>
 
+#include "engine/kv_cache.h"
+#include "engine/loaded_model.h"
 #include "heng/engine.h"
 #include "support/tiny_model.h"
 
@@ -79,6 +81,57 @@ TEST_P(ArchitectureContract, StepByStepAndOnePrefillGiveTheSameBits) {
 TEST_P(ArchitectureContract, ThreadsDoNotChangeABit) {
   const TinyModel model(*GetParam());
   EXPECT_EQ(scores_of(model, {.threads = 1}), scores_of(model, {.threads = 3}));
+}
+
+// Three sequences of other lengths and positions in one forward pass, each as it is alone.
+TEST_P(ArchitectureContract, ABatchGivesEachSequenceItsOwnBits) {
+  const test::TempDir folder;
+  TinyModel(*GetParam()).write(folder.path());
+  const auto model =
+      std::dynamic_pointer_cast<const engine::LoadedModel>(Model::load(folder.path()));
+  const auto ids = some_ids(90);
+  constexpr size_t kSequences = 3;
+  const size_t cached[kSequences] = {0, 5, 66}, fresh[kSequences] = {17, 1, 4};
+
+  const auto backend = engine::make_backend(BackendKind::kFast, 2);
+  const ops::KvLayout layout = models::kv_layout(model->spec, model->kv_type);
+  models::Workspace work;
+  const size_t vocabulary = model->spec.vocabulary;
+  const auto forward = [&](std::span<const models::SequenceInput> batch, size_t n) {
+    models::decoder_forward(*backend, model->spec, model->weights, layout, batch, work);
+    std::vector<float> scores(n * vocabulary);
+    models::decoder_logits(*backend, model->spec, model->weights, 0, n, work, scores.data());
+    return scores;
+  };
+  // Scores of each sequence's fresh tokens: alone, and with caches that the batch can go on from.
+  std::vector<float> alone, together;
+  std::vector<engine::KvCache> caches;
+  std::vector<models::SequenceInput> batch;
+  size_t n_fresh = 0;
+  for (size_t i = 0; i < kSequences; ++i) {
+    for (const bool prepare_only : {false, true}) {
+      engine::KvCache cache(layout);
+      cache.reserve(cached[i] + fresh[i]);
+      const float base = model->spec.rope.base;
+      const std::span<const TokenId> all(ids);
+      if (cached[i] > 0) {
+        const models::SequenceInput past{all.first(cached[i]), 0, cache.blocks(), base};
+        forward({&past, 1}, 1);
+      }
+      const models::SequenceInput now{all.subspan(cached[i], fresh[i]), cached[i], cache.blocks(),
+                                      base};
+      if (prepare_only) {
+        batch.push_back(now);
+        caches.push_back(std::move(cache));
+      } else {
+        const auto scores = forward({&now, 1}, fresh[i]);
+        alone.insert(alone.end(), scores.begin(), scores.end());
+      }
+    }
+    n_fresh += fresh[i];
+  }
+  together = forward(batch, n_fresh);
+  EXPECT_EQ(alone, together);
 }
 
 TEST_P(ArchitectureContract, SixteenBitWeightsRunAndStayNear) {
