@@ -20,7 +20,8 @@ set_target_properties(libheng PROPERTIES OUTPUT_NAME heng EXPORT_NAME heng LINKE
 target_compile_features(libheng INTERFACE cxx_std_20)
 target_include_directories(libheng INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
                                              $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
-target_link_libraries(libheng PRIVATE Threads::Threads PkgConfig::PCRE2 PkgConfig::UTF8PROC)
+target_link_libraries(libheng PRIVATE Threads::Threads PkgConfig::PCRE2 PkgConfig::UTF8PROC
+                                      PkgConfig::SENTENCEPIECE)
 
 set(heng_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/heng)
 configure_package_config_file(cmake/heng-config.cmake.in ${PROJECT_BINARY_DIR}/heng-config.cmake

@@ -52,7 +52,8 @@ std::vector<TokenId> raw_prompt(const Options& o, const Model& model) {
   const Tokenizer& tokenizer = model.tokenizer();
   std::vector<TokenId> ids =
       tokenizer.encode(prompt_text(o), o.parse_special ? SpecialText::kParse : SpecialText::kPlain);
-  if (tokenizer.add_bos() && tokenizer.bos_id()) ids.insert(ids.begin(), *tokenizer.bos_id());
+  const std::vector<TokenId> prefix = tokenizer.prefix();
+  ids.insert(ids.begin(), prefix.begin(), prefix.end());
   return ids;
 }
 

@@ -94,7 +94,7 @@ std::vector<std::string> stop_tokens(const Facts& f) {
   if (f.tokenizer->eos_id()) ids.push_back(*f.tokenizer->eos_id());
   for (const TokenId id : ids) {
     if (id < 0 || static_cast<size_t>(id) >= f.tokenizer->size()) continue;
-    const std::string name = f.tokenizer->decode(std::vector{id});
+    const std::string name = replace_invalid_utf8(f.tokenizer->token_bytes(id));
     if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
   }
   return names;

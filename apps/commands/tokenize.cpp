@@ -22,15 +22,16 @@ struct Options {
 
 std::vector<TokenId> encode(const Options& o, const Tokenizer& tokenizer, std::string_view text) {
   auto ids = tokenizer.encode(text, o.parse_special ? SpecialText::kParse : SpecialText::kPlain);
-  if (!o.no_bos && tokenizer.add_bos() && tokenizer.bos_id()) {
-    ids.insert(ids.begin(), *tokenizer.bos_id());
+  if (!o.no_bos) {
+    const std::vector<TokenId> prefix = tokenizer.prefix();
+    ids.insert(ids.begin(), prefix.begin(), prefix.end());
   }
   return ids;
 }
 
 json pieces(const Tokenizer& tokenizer, const std::vector<TokenId>& ids) {
   json list = json::array();
-  for (const TokenId id : ids) list.push_back(tokenizer.decode(std::vector{id}));
+  for (const TokenId id : ids) list.push_back(replace_invalid_utf8(tokenizer.token_bytes(id)));
   return list;
 }
 

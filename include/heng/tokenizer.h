@@ -27,7 +27,8 @@ class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
 
-  // From a checkpoint folder (qwen.tiktoken) or a .gguf file (its embedded vocabulary).
+  // From a checkpoint folder (qwen.tiktoken, tokenizer.model) or a .gguf file (its embedded
+  // vocabulary).
   // Throws Error kNotFound, kCorrupt; kUnsupported names the tokenizer or pre-tokenizer found and
   // lists what is supported.
   static std::shared_ptr<const Tokenizer> load(const std::filesystem::path& path);
@@ -46,21 +47,24 @@ class Tokenizer {
 
   // Ids 0 .. size()-1 exist. The model's vocabulary may have more rows.
   virtual size_t size() const = 0;
-  virtual std::optional<TokenId> bos_id()
-      const = 0;  // put in front of a text where add_bos() says so
+  virtual std::optional<TokenId> bos_id() const = 0;
   virtual std::optional<TokenId> eos_id() const = 0;
-  virtual bool add_bos() const = 0;
+  // What upstream puts in front of a text that is no chat: LLaMA's <s>, ChatGLM's [gMASK] sop;
+  // empty for most.
+  virtual std::vector<TokenId> prefix() const = 0;
+  // Whether a text loses the space that its first token begins with: SentencePiece puts one there.
+  virtual bool drops_first_space() const { return false; }
 
   // One line for people: "qwen.tiktoken, 151,643 + 208 special".
   virtual std::string description() const = 0;
 
-  // Raw bytes of the tokens one after another: not necessarily UTF-8.
+  // Raw bytes of the tokens one after another: not necessarily UTF-8. No space is dropped.
   std::string decode_bytes(std::span<const TokenId> ids,
                            SpecialTokens special = SpecialTokens::kKeep) const;
   // The same as text: each maximal ill-formed piece becomes one U+FFFD (as Python's
   // errors="replace").
-  std::string decode(std::span<const TokenId> ids,
-                     SpecialTokens special = SpecialTokens::kKeep) const;
+  virtual std::string decode(std::span<const TokenId> ids,
+                             SpecialTokens special = SpecialTokens::kKeep) const;
 };
 
 // Valid UTF-8 made from `bytes`: one U+FFFD for each maximal ill-formed piece.

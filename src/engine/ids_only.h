@@ -15,7 +15,7 @@ class IdsOnly final : public Tokenizer {
   size_t size() const override { return 0; }
   std::optional<TokenId> bos_id() const override { return std::nullopt; }
   std::optional<TokenId> eos_id() const override { return std::nullopt; }
-  bool add_bos() const override { return false; }
+  std::vector<TokenId> prefix() const override { return {}; }
   std::string description() const override { return "none"; }
 };
 

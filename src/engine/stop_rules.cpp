@@ -34,7 +34,10 @@ Reply::State Reply::add(TokenId id) {
   Utf8Stream before = characters_;
   // A model may have more rows than its tokenizer has tokens: those spell nothing.
   const bool known = id >= 0 && static_cast<size_t>(id) < tokenizer_.size();
-  std::string text = known ? characters_.push(tokenizer_.token_bytes(id)) : std::string();
+  std::string_view bytes = known ? tokenizer_.token_bytes(id) : std::string_view();
+  if (!begun_ && tokenizer_.drops_first_space() && bytes.starts_with(' ')) bytes.remove_prefix(1);
+  begun_ = begun_ || known;
+  std::string text = characters_.push(bytes);
   held_.push_back({id, std::move(text), std::move(before)});
 
   if (const size_t n = stop_word_length()) {

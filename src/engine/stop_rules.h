@@ -58,6 +58,7 @@ class Reply {
   const GenerationConfig& config_;
   const Tokenizer& tokenizer_;
   const OnToken& on_token_;
+  bool begun_ = false;  // a token of the text has come
   Utf8Stream characters_;
   std::vector<Held> held_;  // taken, not passed on yet
   std::vector<TokenId> ids_;

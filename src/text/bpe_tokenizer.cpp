@@ -86,7 +86,7 @@ class BpeTokenizer final : public Tokenizer {
   size_t size() const override { return parts_.bpe.vocabulary().bytes.size(); }
   std::optional<TokenId> bos_id() const override { return parts_.bos_id; }
   std::optional<TokenId> eos_id() const override { return parts_.eos_id; }
-  bool add_bos() const override { return parts_.add_bos; }
+  std::vector<TokenId> prefix() const override { return parts_.prefix; }
   std::string description() const override { return parts_.description; }
 
  private:

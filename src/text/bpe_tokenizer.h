@@ -18,7 +18,7 @@ struct BpeTokenizerParts {
   bool nfc = false;
   std::optional<TokenId> bos_id;
   std::optional<TokenId> eos_id;
-  bool add_bos = false;
+  std::vector<TokenId> prefix;  // in front of a text
   std::string description;
 };
 

@@ -187,21 +187,23 @@ std::shared_ptr<const Tokenizer> make_gguf_tokenizer(const Json& json, std::stri
   Vocabulary vocabulary = read_vocabulary(metadata);
   const size_t n_tokens = vocabulary.bytes.size();
   const auto merges = read_merges(metadata, vocabulary);
+  const bool add_bos = metadata.boolean_or("tokenizer.ggml.add_bos_token", pre.add_bos);
+  const auto bos_id = read_id(metadata, "tokenizer.ggml.bos_token_id", n_tokens);
+  if (add_bos && !bos_id) {
+    metadata.fail("tokenizer.ggml.bos_token_id", "is missing, but the text begins with that token");
+  }
   BpeTokenizerParts parts{
       .bpe =
           ByteBpe(std::move(vocabulary), merges,
                   pre.take_whole ? ByteBpe::WholePiece::kTakeToken : ByteBpe::WholePiece::kMerge),
       .splitter = PieceSplitter(pre.patterns),
       .nfc = pre.nfc,
-      .bos_id = read_id(metadata, "tokenizer.ggml.bos_token_id", n_tokens),
+      .bos_id = bos_id,
       .eos_id = read_id(metadata, "tokenizer.ggml.eos_token_id", n_tokens),
-      .add_bos = metadata.boolean_or("tokenizer.ggml.add_bos_token", pre.add_bos),
+      .prefix = add_bos ? std::vector{*bos_id} : std::vector<TokenId>(),
       .description =
           "gpt2 BPE (" + std::string(pre.name) + "), " + std::to_string(n_tokens) + " tokens",
   };
-  if (parts.add_bos && !parts.bos_id) {
-    metadata.fail("tokenizer.ggml.bos_token_id", "is missing, but the text begins with that token");
-  }
   return make_bpe_tokenizer(std::move(parts));
 }
 

@@ -141,7 +141,7 @@ std::shared_ptr<const Tokenizer> make_qwen_tokenizer(std::vector<std::string> ra
       .nfc = true,
       .bos_id = std::nullopt,
       .eos_id = static_cast<TokenId>(n_ranks),  // <|endoftext|>
-      .add_bos = false,
+      .prefix = {},
       .description =
           "qwen.tiktoken, " + with_commas(n_ranks) + " + " + with_commas(n_special) + " special",
   };

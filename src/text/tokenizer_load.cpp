@@ -3,6 +3,7 @@
 #include "heng/error.h"
 #include "text/gguf_tokenizer.h"
 #include "text/qwen_tokenizer.h"
+#include "text/sentencepiece.h"
 
 namespace heng {
 namespace text {
@@ -12,9 +13,10 @@ namespace fs = std::filesystem;
 
 std::shared_ptr<const Tokenizer> load_from_folder(const fs::path& folder) {
   if (fs::exists(folder / "qwen.tiktoken")) return load_qwen_tokenizer(folder);
+  if (fs::exists(folder / "tokenizer.model")) return load_sentencepiece_tokenizer(folder);
   constexpr std::string_view kSupported =
-      "; supported: qwen.tiktoken, or a .gguf file with its own";
-  for (const char* other : {"tokenizer.model", "tokenizer.json", "vocab.json"}) {
+      "; supported: qwen.tiktoken, tokenizer.model, or a .gguf file with its own";
+  for (const char* other : {"tokenizer.json", "vocab.json"}) {
     if (!fs::exists(folder / other)) continue;
     throw Error(ErrorCode::kUnsupported,
                 folder.string() + ": tokenizer in " + other + std::string(kSupported));

@@ -23,7 +23,7 @@ class PieceTokenizer : public Tokenizer {
   size_t size() const override { return pieces_.size(); }
   std::optional<TokenId> bos_id() const override { return std::nullopt; }
   std::optional<TokenId> eos_id() const override { return std::nullopt; }
-  bool add_bos() const override { return false; }
+  std::vector<TokenId> prefix() const override { return {}; }
   std::string description() const override { return "pieces"; }
 
  private:

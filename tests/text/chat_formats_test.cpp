@@ -164,7 +164,7 @@ TEST(ChatFormats, ATokenizerWithoutItsSpecialTokensIsRefused) {
     size_t size() const override { return 0; }
     std::optional<TokenId> bos_id() const override { return std::nullopt; }
     std::optional<TokenId> eos_id() const override { return std::nullopt; }
-    bool add_bos() const override { return false; }
+    std::vector<TokenId> prefix() const override { return {}; }
     std::string description() const override { return "bare"; }
   };
   const Messages messages = {{"user", "x"}};

@@ -58,7 +58,7 @@ TEST(GgufTokenizer, MergesAndSpellsInGpt2sAlphabet) {
   EXPECT_EQ(tokenizer->decode(ids), "ab a\n123");
   EXPECT_EQ(tokenizer->eos_id(), 46);
   EXPECT_EQ(tokenizer->bos_id(), std::nullopt);
-  EXPECT_FALSE(tokenizer->add_bos());
+  EXPECT_TRUE(tokenizer->prefix().empty());
 }
 
 TEST(GgufTokenizer, ThePreTokenizerDecidesWhatCanMerge) {
@@ -69,7 +69,7 @@ TEST(GgufTokenizer, ThePreTokenizerDecidesWhatCanMerge) {
   metadata["tokenizer.ggml.bos_token_id"] = 46;
   const auto llama = make_gguf_tokenizer(metadata, "f");
   EXPECT_EQ(llama->encode("1231"), (Ids{45, 27}));
-  EXPECT_TRUE(llama->add_bos());
+  EXPECT_EQ(llama->prefix(), std::vector<TokenId>{*llama->bos_id()});
   metadata.erase("tokenizer.ggml.pre");
   EXPECT_EQ(make_gguf_tokenizer(metadata, "f")->encode("12312"), (Ids{45, 44}));
 }

@@ -116,7 +116,73 @@ TEST(TokenizerGolden, SmolLm2SpecialTokensHaveTheirNames) {
   }
   EXPECT_EQ(tokenizer->bos_id(), 1);
   EXPECT_EQ(tokenizer->eos_id(), 2);
-  EXPECT_FALSE(tokenizer->add_bos());
+  EXPECT_TRUE(tokenizer->prefix().empty());
+}
+
+struct SentencePieceData {
+  const char *encode, *decode, *folder;
+};
+
+class SentencePieceGolden : public ::testing::TestWithParam<SentencePieceData> {
+ protected:
+  void SetUp() override {
+    HENG_NEEDS_GOLDEN(std::string("tokenizer/") + GetParam().encode + ".jsonl");
+    tokenizer_ = Tokenizer::load(test::golden_dir() / "models" / GetParam().folder);
+  }
+  std::shared_ptr<const Tokenizer> tokenizer_;
+};
+
+// Text that spells a special token is plain text in both ways of asking.
+TEST_P(SentencePieceGolden, EncodesEveryText) {
+  for (const json& row : rows(GetParam().encode)) {
+    const std::string text = row["text"];
+    const Ids ids = row["ids"];
+    EXPECT_EQ(tokenizer_->encode(text), ids) << row["text"];
+    EXPECT_EQ(tokenizer_->encode(text, SpecialText::kParse), ids) << row["text"];
+    EXPECT_EQ(tokenizer_->decode(ids), row["decoded"]) << row["text"];
+  }
+}
+
+TEST_P(SentencePieceGolden, DecodesEverySequence) {
+  for (const json& row : rows(GetParam().decode)) {
+    const Ids ids = row["ids"];
+    const bool raw = row.contains("sp");
+    EXPECT_EQ(tokenizer_->decode(ids), row[raw ? "sp" : "decoded"]) << row;
+    EXPECT_EQ(tokenizer_->decode(ids, SpecialTokens::kSkip),
+              row[raw ? "sp" : "decoded_skip_special"])
+        << row;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Family, SentencePieceGolden,
+    ::testing::Values(
+        SentencePieceData{"llama_encode", "llama_decode", "llama2_mha_hf_fp16"},
+        SentencePieceData{"chinese_llama_49953_encode", "chinese_llama_49953_decode",
+                          "chinese_alpaca/lora_llama"},
+        SentencePieceData{"chinese_alpaca_49954_encode", "chinese_alpaca_49954_decode",
+                          "chinese_alpaca/lora_alpaca"},
+        SentencePieceData{"chatglm2_encode", "chatglm2_decode", "chatglm2_tiny_fp16_bin"}),
+    [](const auto& info) { return std::string(info.param.encode); });
+
+TEST(TokenizerGolden, ChatGlm2SpecialTokensHaveTheirNames) {
+  HENG_NEEDS_GOLDEN("tokenizer/chatglm2_special_tokens.jsonl");
+  const auto tokenizer = Tokenizer::load(test::golden_dir() / "models/chatglm2_tiny_fp16_bin");
+  for (const json& row : rows("chatglm2_special_tokens")) {
+    EXPECT_EQ(tokenizer->special_id(row["token"].get<std::string>()), row["id"]) << row;
+  }
+  EXPECT_EQ(tokenizer->prefix(), (Ids{64790, 64792}));
+  EXPECT_EQ(tokenizer->eos_id(), 2);
+}
+
+TEST(TokenizerGolden, LlamaBeginsATextWithBos) {
+  HENG_NEEDS_GOLDEN("tokenizer/llama_encode.jsonl");
+  for (const char* model : {"llama2_mha_hf_fp16", "llama2_mha_meta_fp16_mp2"}) {
+    const auto tokenizer = Tokenizer::load(test::golden_dir() / "models" / model);
+    EXPECT_EQ(tokenizer->prefix(), Ids{1});
+    EXPECT_EQ(tokenizer->eos_id(), 2);
+    EXPECT_TRUE(tokenizer->drops_first_space());
+  }
 }
 
 }  // namespace

@@ -1,0 +1,36 @@
+// SentencePiece vocabularies (LLaMA, ChatGLM2, Chinese-LLaMA-Alpaca, Atom), through SentencePiece's
+// own library: ids and decoded text are those of its raw processor, as Meta's Tokenizer gives them.
+// Text that looks like a special token stays plain text, whatever SpecialText says: only a template
+// places them, by id.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "heng/tokenizer.h"
+#include "text/sentencepiece_model.h"
+
+namespace heng::text {
+
+struct SentencePieceParts {
+  std::string model;  // the bytes of a .model file
+  std::string file;   // for errors
+  // Special tokens behind the pieces, in the order of their ids.
+  std::vector<std::string> added = {};
+  // Further names that special_id knows pieces by.
+  std::vector<std::pair<std::string, TokenId>> aliases = {};
+  std::vector<TokenId> prefix = {};  // in front of every text
+  // Whether decoded text loses the spaces in front of . , ! ? and English contractions, as
+  // transformers' clean_up_tokenization_spaces does it.
+  bool clean_up_spaces = false;
+};
+
+// Throws Error kCorrupt, kUnsupported.
+std::shared_ptr<const Tokenizer> make_sentencepiece_tokenizer(SentencePieceParts parts);
+
+// A folder's tokenizer.model with what tokenizer_config.json and added_tokens.json add to it.
+// Throws Error kNotFound, kCorrupt, kUnsupported.
+std::shared_ptr<const Tokenizer> load_sentencepiece_tokenizer(const std::filesystem::path& folder);
+
+}  // namespace heng::text
