@@ -75,11 +75,6 @@ WeightFiles read_index(const std::filesystem::path& folder, const std::string& i
                                           ", ...) and no model.safetensors.index.json. The "
                                           "download is incomplete: fetch the index.");
   }
-  if (present.contains("consolidated.00.pth")) {
-    throw Error(ErrorCode::kUnsupported, folder.string() +
-                                             ": consolidated.00.pth is Meta's own layout, which is "
-                                             "not supported. Use the Hugging Face copy.");
-  }
   throw Error(
       ErrorCode::kNotFound,
       folder.string() +

@@ -82,9 +82,6 @@ DecoderSpec read_gguf_spec(std::string_view name, const checkpoint::Checkpoint& 
   s.tied_head = checkpoint.find("output.weight") == nullptr;
   s.qkv_bias = checkpoint.find(gguf_tensor_name(Part::kQBias, 0)) != nullptr;
   s.qk_norm = checkpoint.find(gguf_tensor_name(Part::kQNorm, 0)) != nullptr;
-  if (const auto* table = checkpoint.find("token_embd.weight")) {
-    s.vocabulary = table->view.shape.empty() ? 0 : table->view.shape.front();
-  }
   return s;
 }
 
