@@ -6,9 +6,9 @@
 #include <map>
 #include <set>
 #include <string_view>
-#include <system_error>
 
 #include "base/message.h"
+#include "checkpoint/weight_files.h"
 #include "heng/error.h"
 
 namespace heng::checkpoint {
@@ -102,17 +102,10 @@ TensorEntry join(const Parts& parts) {
 }  // namespace
 
 std::vector<std::string> find_meta_shards(const std::filesystem::path& folder) {
-  std::set<std::string> found;
-  std::error_code error;
-  for (std::filesystem::directory_iterator it(folder, error), end; !error && it != end;
-       it.increment(error)) {
-    const std::string name = it->path().filename().string();
-    if (name.starts_with(kBefore) && name.ends_with(kAfter)) found.insert(name);
-  }
-  if (error) {
-    throw Error(ErrorCode::kNotFound,
-                folder.string() + ": cannot be listed: " + error.message() + ".");
-  }
+  std::set<std::string> found = list_files(folder);
+  std::erase_if(found, [](const std::string& name) {
+    return !name.starts_with(kBefore) || !name.ends_with(kAfter);
+  });
   std::vector<std::string> names;
   for (size_t i = 0; i < std::max<size_t>(found.size(), 1); ++i) {
     names.push_back(numbered(i));
