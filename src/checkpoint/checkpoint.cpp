@@ -128,7 +128,8 @@ struct Builder {
   void open_gguf() {
     const std::string name = file_name(out->path_);
     const std::string extension = out->path_.extension().string();
-    if (extension == ".safetensors" || extension == ".bin" || extension == ".json") {
+    if (extension == ".safetensors" || extension == ".bin" || extension == ".pth" ||
+        extension == ".json") {
       throw Error(ErrorCode::kUnsupported,
                   out->path_.string() + ": part of a model folder. Name the folder: " +
                       std::filesystem::absolute(out->path_).parent_path().string());

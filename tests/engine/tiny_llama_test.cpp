@@ -92,6 +92,21 @@ TEST(MetaFolder, GivesTheScoresOfTheHuggingFaceFolder) {
   }
 }
 
+// Old conversions carry a table of angles in every layer.
+TEST(HuggingFaceFolder, TablesOfAnglesArePassedOver) {
+  TinyLlama model;
+  model.make();
+  const auto scores = [&] {
+    const TempDir folder;
+    model.write_hf(folder.path());
+    return Engine(load(folder)).logits(some_ids(10));
+  };
+  const auto want = scores();
+  model.tensors.push_back(
+      {"model.layers.0.self_attn.rotary_emb.inv_freq", {16}, std::vector<float>(16, 3.0f)});
+  EXPECT_EQ(scores(), want);
+}
+
 // The error of loading the folder after `change`, which gets what each file holds and params.json.
 template <typename Change>
 std::string problem_of(size_t n_files, const Change& change) {

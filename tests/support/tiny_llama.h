@@ -23,7 +23,7 @@ struct NamedTensor {
 
 struct TinyLlama {
   uint64_t hidden = 64, layers = 1, heads = 2, kv_heads = 2, ffn = 64, vocabulary = 32;
-  Json config;  // of a Hugging Face folder, beside the sizes
+  Json config = Json::object();  // of a Hugging Face folder, beside the sizes
   std::vector<NamedTensor> tensors;
 
   uint64_t head_dim() const { return hidden / heads; }
