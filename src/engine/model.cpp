@@ -7,6 +7,7 @@
 #include "base/cpu_info.h"
 #include "engine/generation_config.h"
 #include "engine/kv_cache.h"
+#include "engine/licence.h"
 #include "engine/loaded_model.h"
 #include "engine/precision.h"
 #include "kernels/select.h"
@@ -75,11 +76,6 @@ std::string hf_class(const Checkpoint& c) {
   return classes.empty() ? "" : classes.front();
 }
 
-std::string licence(const Checkpoint& c) {
-  const JsonObject config(c.config(), c.config_file());
-  return config.string_or(c.kind() == checkpoint::Kind::kGguf ? "general.license" : "license", "");
-}
-
 // Everything that is decided from headers alone.
 struct Plan {
   std::shared_ptr<const Checkpoint> checkpoint;
@@ -113,7 +109,7 @@ void fill_names(Plan& p) {
   if (c.kind() == checkpoint::Kind::kGguf) i.name = c.path().stem().string();
   i.architecture = p.architecture->name;
   i.hf_class = hf_class(c);
-  i.licence = licence(c);
+  i.licence = engine::licence_of(c);
   i.isa = p.backend->name();
   i.threads = p.backend->threads();
   i.n_files = c.file_count();

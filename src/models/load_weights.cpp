@@ -8,9 +8,11 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 
 #include "base/aligned_buffer.h"
 #include "heng/error.h"
+#include "models/weight_check.h"
 
 namespace heng::models {
 namespace {
@@ -57,6 +59,37 @@ std::vector<MatrixPart> all_matrices(const DecoderSpec& s, DecoderWeights* weigh
     add(Part::kDown, i, s.hidden, s.ffn, l ? &l->down : nullptr);
   }
   if (!s.tied_head) add(Part::kHead, 0, s.vocabulary, s.hidden, weights ? &weights->head : nullptr);
+  return all;
+}
+
+struct VectorPart {
+  Part part;
+  size_t layer;
+  uint64_t n;
+  std::vector<float>* to;  // gets the values behind what it has; nullptr while measuring
+};
+
+// Every vector of the model. `weights` may be nullptr.
+std::vector<VectorPart> all_vectors(const DecoderSpec& s, DecoderWeights* weights) {
+  std::vector<VectorPart> all;
+  for (size_t i = 0; i < s.n_layers; ++i) {
+    LayerWeights* l = weights ? &weights->layers[i] : nullptr;
+    const auto add = [&](Part part, uint64_t n, std::vector<float> LayerWeights::*to) {
+      all.push_back({part, i, n, l ? &(l->*to) : nullptr});
+    };
+    add(Part::kAttentionNorm, s.hidden, &LayerWeights::attention_norm);
+    add(Part::kFfnNorm, s.hidden, &LayerWeights::ffn_norm);
+    if (s.qkv_bias) {
+      add(Part::kQBias, s.n_heads * s.head_dim, &LayerWeights::qkv_bias);
+      add(Part::kKBias, s.n_kv_heads * s.head_dim, &LayerWeights::qkv_bias);
+      add(Part::kVBias, s.n_kv_heads * s.head_dim, &LayerWeights::qkv_bias);
+    }
+    if (s.qk_norm) {
+      add(Part::kQNorm, s.head_dim, &LayerWeights::q_norm);
+      add(Part::kKNorm, s.head_dim, &LayerWeights::k_norm);
+    }
+  }
+  all.push_back({Part::kFinalNorm, 0, s.hidden, weights ? &weights->final_norm : nullptr});
   return all;
 }
 
@@ -153,18 +186,6 @@ uint64_t load_matrix(const WeightRequest& r, const MatrixPart& part, Hands hands
   return source.stored_bytes;
 }
 
-// A configuration with fewer layers than the files would run a cut model without a word.
-void check_layer_count(const WeightRequest& r) {
-  const TensorRef next =
-      find_tensor(r.architecture, r.spec, r.checkpoint, Part::kAttentionNorm, r.spec.n_layers);
-  if (r.checkpoint.find(next.name) != nullptr) {
-    throw Error(ErrorCode::kCorrupt, r.checkpoint.config_file() + ": says " +
-                                         std::to_string(r.spec.n_layers) +
-                                         " layers, but the files hold tensor " + next.name +
-                                         " too. Configuration and weights do not belong together.");
-  }
-}
-
 }  // namespace
 
 WeightSizes measure_weights(const WeightRequest& request, const ops::Backend& backend) {
@@ -173,8 +194,10 @@ WeightSizes measure_weights(const WeightRequest& request, const ops::Backend& ba
   check_layer_count(request);
   WeightSizes sizes;
   std::map<DType, uint64_t> bytes_by_type;
+  std::set<std::string> used;
   for (const MatrixPart& part : all_matrices(s, nullptr)) {
     const WeightSource f = find_matrix(request, part.part, part.layer, part.rows, part.cols);
+    for (const auto* entry : f.entries) used.insert(entry->name);
     const formats::WeightFormat& target = target_format(request, f);
     const uint64_t packed =
         is_multiplied(part, s) ? backend.prepared_bytes(target, f.rows, f.cols) : 0;
@@ -192,11 +215,14 @@ WeightSizes measure_weights(const WeightRequest& request, const ops::Backend& ba
       sizes.stored = dtype;
     }
   }
-  const uint64_t vectors = s.n_layers * (2 * s.hidden + (s.qkv_bias ? s.qkv_width() : 0) +
-                                         (s.qk_norm ? 2 * s.head_dim : 0)) +
-                           s.hidden;
-  sizes.parameters += vectors;
-  sizes.memory_bytes += vectors * sizeof(float);
+  for (const VectorPart& part : all_vectors(s, nullptr)) {
+    const auto ref =
+        find_tensor(request.architecture, s, request.checkpoint, part.part, part.layer);
+    used.insert(ref.name);
+    sizes.parameters += part.n;
+    sizes.memory_bytes += part.n * sizeof(float);
+  }
+  check_all_used(request, used);
   return sizes;
 }
 
@@ -210,24 +236,10 @@ DecoderWeights load_weights(const WeightRequest& request, ops::Backend& backend,
     done += load_matrix(request, part, {backend, pool, w.memory});
     if (on_progress) on_progress(done);
   }
-  const uint64_t q = s.n_heads * s.head_dim, kv = s.n_kv_heads * s.head_dim;
-  for (size_t i = 0; i < s.n_layers; ++i) {
-    LayerWeights& l = w.layers[i];
-    if (s.qk_norm) {
-      l.q_norm = read_vector(request, Part::kQNorm, i, s.head_dim);
-      l.k_norm = read_vector(request, Part::kKNorm, i, s.head_dim);
-    }
-    l.attention_norm = read_vector(request, Part::kAttentionNorm, i, s.hidden);
-    l.ffn_norm = read_vector(request, Part::kFfnNorm, i, s.hidden);
-    if (!s.qkv_bias) continue;
-    using Bias = std::pair<Part, uint64_t>;
-    for (const auto& [part, n] :
-         std::array<Bias, 3>{{{Part::kQBias, q}, {Part::kKBias, kv}, {Part::kVBias, kv}}}) {
-      const auto bias = read_vector(request, part, i, n);
-      l.qkv_bias.insert(l.qkv_bias.end(), bias.begin(), bias.end());
-    }
+  for (const VectorPart& part : all_vectors(s, &w)) {
+    const auto values = read_vector(request, part.part, part.layer, part.n);
+    part.to->insert(part.to->end(), values.begin(), values.end());
   }
-  w.final_norm = read_vector(request, Part::kFinalNorm, 0, s.hidden);
   return w;
 }
 

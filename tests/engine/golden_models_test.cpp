@@ -24,22 +24,40 @@ constexpr float kLogitTolerance = 1e-4f;
 // Folders of ref/ that this build runs; the others belong to architectures and formats still to
 // come.
 std::vector<std::string> references() {
-  return {"qwen1_tiny_fp32",    "qwen1_tiny_bf16",          "qwen1_tiny_fp16_bin",
-          "qwen1_tiny_aug2023", "qwen1_realvocab_bf16",     "llama2_gqa_hf_fp16",
-          "llama2_mha_hf_fp16", "llama2_gqa_meta_bf16_mp1", "llama2_mha_meta_fp16_mp2"};
+  return {"qwen1_tiny_fp32",       "qwen1_tiny_bf16",          "qwen1_tiny_fp16_bin",
+          "qwen1_tiny_aug2023",    "qwen1_realvocab_bf16",     "qwen2_gqa_tied_bf16",
+          "qwen2_gqa_untied_fp32", "qwen2_mha_untied_fp16",    "llama2_gqa_hf_fp16",
+          "llama2_mha_hf_fp16",    "llama2_gqa_meta_bf16_mp1", "llama2_mha_meta_fp16_mp2"};
+}
+
+// References made by this project's own scripts (tools/make_*_golden.py), checkpoints beside them.
+fs::path own_data() {
+  return fs::path(HENG_SOURCE_DIR) / "tests/engine/data";
+}
+
+std::vector<std::string> own_references() {
+  std::vector<std::string> names;
+  for (const auto& item : fs::directory_iterator(own_data())) {
+    if (fs::exists(item.path() / "cases.json")) names.push_back(item.path().filename().string());
+  }
+  return names;
 }
 
 class GoldenModel : public ::testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
-    HENG_NEEDS_GOLDEN("ref/" + GetParam() + "/cases.json");
-    folder_ = test::golden_dir() / "ref" / GetParam();
+    fs::path checkpoint = folder_ = own_data() / GetParam();
+    if (!fs::exists(folder_)) {
+      HENG_NEEDS_GOLDEN("ref/" + GetParam() + "/cases.json");
+      folder_ = test::golden_dir() / "ref" / GetParam();
+      checkpoint = test::golden_dir() / "models" / GetParam();
+    }
     std::ifstream in(folder_ / "cases.json");
     cases_ = json::parse(in)["cases"];
     LoadOptions options;
     options.dtype = Precision::kFp32;
     options.threads = 2;
-    model_ = Model::load(test::golden_dir() / "models" / GetParam(), options);
+    model_ = Model::load(checkpoint, options);
   }
 
   // Largest difference from the stored scores of a case: all of them, or its columns.
@@ -166,6 +184,8 @@ TEST_P(GoldenModel, StopWordsEndTheReplyWhereUpstreamStops) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Reference, GoldenModel, ::testing::ValuesIn(references()),
+                         [](const auto& info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(Own, GoldenModel, ::testing::ValuesIn(own_references()),
                          [](const auto& info) { return info.param; });
 
 }  // namespace
