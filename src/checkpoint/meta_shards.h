@@ -1,7 +1,7 @@
 // Meta's own layout of LLaMA: params.json and consolidated.NN.pth, one file for each of the
 // processes that the model was cut for. wq, wk, wv, w1, w3 and output are cut by rows, wo, w2 and
 // tok_embeddings by columns, vectors are repeated. Source: facebookresearch/llama, model.py (which
-// layers are ColumnParallelLinear, RowParallelLinear, ParallelEmbedding). Pure functions.
+// layers are ColumnParallelLinear, RowParallelLinear, ParallelEmbedding). Safe from any thread.
 #pragma once
 
 #include <filesystem>

@@ -18,7 +18,7 @@ constexpr int64_t kMostContext = 1 << 24;
 float number_within(const JsonObject& o, const std::string& key, double low, double high,
                     double otherwise) {
   const double value = o.number_or(key, otherwise);
-  if (value < low || value > high) {
+  if (!(value >= low && value <= high)) {
     std::array<char, 64> range{};
     std::snprintf(range.data(), range.size(), "expected a number from %g to %g", low, high);
     o.fail(key, range.data());
