@@ -1,5 +1,5 @@
-// Any text as each of the JSON files of a model folder: config.json for every architecture,
-// generation_config.json, and an index of shards. Success or heng::Error.
+// Any text as each of the JSON files of a model folder: config.json or params.json for every
+// architecture, generation_config.json, and an index of shards. Success or heng::Error.
 #include <cstdint>
 #include <string_view>
 

@@ -4,6 +4,7 @@
 #include <new>
 
 #include "base/message.h"
+#include "checkpoint/meta_shards.h"
 #include "checkpoint/parse.h"
 #include "checkpoint/weight_files.h"
 
@@ -30,11 +31,12 @@ Json read_json_file(const std::filesystem::path& path) {
 
 // What a folder without config.json may be instead.
 [[noreturn]] void fail_no_config(const std::filesystem::path& folder) {
-  std::string hint = "Expected a Hugging Face model folder or a .gguf file.";
+  std::string hint =
+      "Expected a Hugging Face model folder, Meta's with params.json, or a .gguf file.";
   if (is_there(folder / "adapter_config.json")) {
     hint = "adapter_config.json makes it a LoRA adapter: name the folder of its base model.";
-  } else if (is_there(folder / "params.json")) {
-    hint = "params.json is Meta's own layout, not supported: use the Hugging Face copy.";
+  } else if (is_there(folder / "consolidated.00.pth")) {
+    hint = "consolidated.00.pth is Meta's own layout, which needs params.json: fetch that too.";
   } else {
     std::error_code error;
     for (const auto& item : std::filesystem::directory_iterator(folder, error)) {
@@ -92,7 +94,10 @@ struct Builder {
 
   void open_folder() {
     const auto& folder = out->path_;
-    if (!is_there(folder / "config.json")) fail_no_config(folder);
+    if (!is_there(folder / "config.json")) {
+      if (is_there(folder / "params.json")) return open_meta();
+      fail_no_config(folder);
+    }
     out->config_ = read_json_file(folder / "config.json");
     if (is_there(folder / "generation_config.json")) {
       out->generation_config_ = read_json_file(folder / "generation_config.json");
@@ -105,10 +110,26 @@ struct Builder {
     check_index(files);
   }
 
+  void open_meta() {
+    const auto& folder = out->path_;
+    out->kind_ = Kind::kMeta;
+    out->config_ = read_json_file(folder / "params.json");
+    std::vector<std::vector<TensorEntry>> shards;
+    for (const std::string& name : find_meta_shards(folder)) {
+      ParsedFile parsed = parse_torch_file(map(folder / name), name);
+      shards.push_back(std::move(parsed.tensors));
+      parsed.tensors.clear();
+      add(std::move(parsed));
+    }
+    out->tensors_ = join_meta_shards(std::move(shards));
+    sort_and_check_names();
+  }
+
   void open_gguf() {
     const std::string name = file_name(out->path_);
     const std::string extension = out->path_.extension().string();
-    if (extension == ".safetensors" || extension == ".bin" || extension == ".json") {
+    if (extension == ".safetensors" || extension == ".bin" || extension == ".pth" ||
+        extension == ".json") {
       throw Error(ErrorCode::kUnsupported,
                   out->path_.string() + ": part of a model folder. Name the folder: " +
                       std::filesystem::absolute(out->path_).parent_path().string());
@@ -127,8 +148,8 @@ std::shared_ptr<const Checkpoint> Checkpoint::open(const std::filesystem::path& 
   if (!std::filesystem::exists(status)) {
     throw Error(ErrorCode::kNotFound,
                 path.string() +
-                    ": no such file or folder. Expected a Hugging Face model folder or "
-                    "a .gguf file.");
+                    ": no such file or folder. Expected a Hugging Face model folder, "
+                    "Meta's with params.json, or a .gguf file.");
   }
   Builder builder(path);
   try {
@@ -156,21 +177,24 @@ uint64_t Checkpoint::tensor_bytes() const {
 }
 
 std::string Checkpoint::config_file() const {
-  return kind_ == Kind::kGguf ? file_name(path_) : "config.json";
+  if (kind_ == Kind::kGguf) return file_name(path_);
+  return kind_ == Kind::kMeta ? "params.json" : "config.json";
 }
 
 void Checkpoint::drop_pages(const TensorEntry& entry) const noexcept {
   const uint64_t bytes = byte_count(entry.view.shape, entry.view.dtype, entry.name);
-  for (const FileMap& file : files_) {
-    const auto all = file.bytes();
-    // std::less orders pointers into different arrays; the built-in < need not.
-    const std::less<const std::byte*> before;
-    if (before(entry.view.data, all.data()) || before(all.data() + all.size(), entry.view.data)) {
-      continue;
+  const auto drop = [&](const std::byte* data, uint64_t n) {
+    for (const FileMap& file : files_) {
+      const auto all = file.bytes();
+      // std::less orders pointers into different arrays; the built-in < need not.
+      const std::less<const std::byte*> before;
+      if (before(data, all.data()) || before(all.data() + all.size(), data)) continue;
+      const auto at = static_cast<size_t>(data - all.data());
+      if (n <= all.size() - at) return file.drop_pages(all.subspan(at, n));
     }
-    const auto at = static_cast<size_t>(entry.view.data - all.data());
-    if (bytes <= all.size() - at) return file.drop_pages(all.subspan(at, bytes));
-  }
+  };
+  if (entry.slices.empty()) return drop(entry.view.data, bytes);
+  for (const std::byte* slice : entry.slices) drop(slice, bytes / entry.slices.size());
 }
 
 }  // namespace heng::checkpoint

@@ -32,9 +32,9 @@ enum class Kind { kHuggingFace, kGguf, kMeta };
 
 class Checkpoint {
  public:
-  // `path`: a folder with config.json and *.safetensors or pytorch_model*.bin (safetensors first),
-  // or a .gguf file. Throws Error kNotFound, kCorrupt, kUnsupported; each names file, field,
-  // expected and found.
+  // `path`: a folder with config.json and *.safetensors or pytorch_model*.bin (safetensors first);
+  // one with params.json and consolidated.NN.pth; or a .gguf file. Throws Error kNotFound,
+  // kCorrupt, kUnsupported; each names file, field, expected and found.
   static std::shared_ptr<const Checkpoint> open(const std::filesystem::path& path);
 
   Kind kind() const { return kind_; }
@@ -47,11 +47,13 @@ class Checkpoint {
   uint64_t tensor_bytes() const;  // sum over all tensors
   size_t file_count() const { return files_.size(); }
 
-  // config.json of a folder; of a GGUF file its metadata as one object with the keys as they are
+  // config.json or params.json of a folder; of a GGUF file its metadata as one object with the keys
+  // as they are
   // ("general.architecture", "llama.block_count", "tokenizer.ggml.tokens": [...], ...). Strings of
   // a GGUF file are bytes as found and need not be UTF-8.
   const Json& config() const { return config_; }
-  std::string config_file() const;  // "config.json" or the .gguf file's name, for errors
+  // "config.json", "params.json" or the .gguf file's name, for errors.
+  std::string config_file() const;
   // generation_config.json, or nullopt.
   const std::optional<Json>& generation_config() const { return generation_config_; }
 

@@ -1,7 +1,6 @@
 #include "checkpoint/weight_files.h"
 
 #include <algorithm>
-#include <set>
 #include <system_error>
 
 #include "base/file_map.h"
@@ -15,21 +14,6 @@ constexpr size_t kMaxIndexBytes = 64u << 20;
 constexpr std::string_view kSafetensors = ".safetensors";
 constexpr std::string_view kTorch = ".bin";
 constexpr std::string_view kIndex = ".index.json";
-
-// The names of the files in `folder`, sorted.
-std::set<std::string> list_files(const std::filesystem::path& folder) {
-  std::set<std::string> names;
-  std::error_code error;
-  for (std::filesystem::directory_iterator it(folder, error), end; !error && it != end;
-       it.increment(error)) {
-    names.insert(it->path().filename().string());
-  }
-  if (error) {
-    throw Error(ErrorCode::kNotFound,
-                folder.string() + ": cannot be listed: " + error.message() + ".");
-  }
-  return names;
-}
 
 std::vector<std::string> ending_in(const std::set<std::string>& names, std::string_view end) {
   std::vector<std::string> out;
@@ -75,11 +59,6 @@ WeightFiles read_index(const std::filesystem::path& folder, const std::string& i
                                           ", ...) and no model.safetensors.index.json. The "
                                           "download is incomplete: fetch the index.");
   }
-  if (present.contains("consolidated.00.pth")) {
-    throw Error(ErrorCode::kUnsupported, folder.string() +
-                                             ": consolidated.00.pth is Meta's own layout, which is "
-                                             "not supported. Use the Hugging Face copy.");
-  }
   throw Error(
       ErrorCode::kNotFound,
       folder.string() +
@@ -92,6 +71,20 @@ WeightFiles single(WeightKind kind, const std::string& name) {
 }
 
 }  // namespace
+
+std::set<std::string> list_files(const std::filesystem::path& folder) {
+  std::set<std::string> names;
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(folder, error), end; !error && it != end;
+       it.increment(error)) {
+    names.insert(it->path().filename().string());
+  }
+  if (error) {
+    throw Error(ErrorCode::kNotFound,
+                folder.string() + ": cannot be listed: " + error.message() + ".");
+  }
+  return names;
+}
 
 WeightFiles parse_index(std::string_view text, std::string_view file, std::string_view extension) {
   const Json json = parse_json(text, file, {.max_bytes = kMaxIndexBytes});

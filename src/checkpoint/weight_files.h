@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,8 +20,11 @@ struct WeightFiles {
 };
 
 // Safetensors come first where a folder has both. Throws Error kNotFound where it has no weights or
-// a shard is missing, kUnsupported for layouts known but not read, else as parse_index.
+// a shard is missing, else as parse_index.
 WeightFiles find_weight_files(const std::filesystem::path& folder);
+
+// The names of what lies in `folder`, sorted. Throws Error kNotFound.
+std::set<std::string> list_files(const std::filesystem::path& folder);
 
 // The text of an index ({"weight_map": {tensor: file}}) -> names and tensors. `extension` is what
 // every file must end in. Throws Error kCorrupt, also for file names that lead out of the folder.

@@ -27,9 +27,10 @@ struct Engine::State {
   std::unique_ptr<ops::Backend> backend;
   engine::KvCache cache;
   models::Workspace work;
-  // What the cache holds: keys of these tokens, rotated with this base.
+  // What the cache holds: keys of these tokens, each rotated with its base.
   std::vector<TokenId> cached;
-  float cached_base = 0;
+  std::vector<float> bases;
+  float prefill_base = 0;  // of the turn under way
 
   explicit State(std::shared_ptr<const engine::LoadedModel> m)
       : model(std::move(m)),
@@ -51,28 +52,33 @@ struct Engine::State {
     }
   }
 
-  // Keeps of the cache what a prefill of `ids` with `base` would compute again, bit for bit;
+  // Begins a turn: keeps of the cache what a prefill of `ids` would compute again, bit for bit;
   // returns its length. At least one token is left to compute: its scores are needed.
-  size_t reuse(std::span<const TokenId> ids, float base) {
+  size_t reuse(std::span<const TokenId> ids) {
+    prefill_base = models::prefill_rope_base(model->spec, ids.size());
+    const size_t most = std::min(cached.size(), ids.size() - 1);
     size_t same = 0;
-    if (base == cached_base) {
-      const size_t most = std::min(cached.size(), ids.size() - 1);
-      while (same < most && cached[same] == ids[same]) ++same;
-    }
-    cached.resize(same);
-    cached_base = base;
+    while (same < most && cached[same] == ids[same] && bases[same] == prefill_base) ++same;
+    keep(same);
     return same;
+  }
+
+  void keep(size_t n) {
+    cached.resize(n);
+    bases.resize(n);
   }
 
   // Runs `ids` at the positions after what is cached. Their last hidden states stand in
   // work.hidden.
   void forward(std::span<const TokenId> ids) {
-    const size_t start = cached.size();
-    cache.reserve(start + ids.size());
-    const models::SequenceInput input{ids, start, cache.blocks(), cached_base};
+    const size_t start = cached.size(), end = start + ids.size();
+    cache.reserve(end);
+    const float base = models::forward_rope_base(model->spec, prefill_base, end);
+    const models::SequenceInput input{ids, start, cache.blocks(), base};
     models::decoder_forward(*backend, model->spec, model->weights, cache.layout(), {&input, 1},
                             work);
     cached.insert(cached.end(), ids.begin(), ids.end());
+    bases.resize(end, base);
   }
 
   void scores(size_t first, size_t n, float* logits) {
@@ -163,8 +169,7 @@ Completion Engine::run(const Request& request) {
   done.prompt_tokens = request.prompt.size();
   done.seed = config.seed ? *config.seed : engine::fresh_seed();
   const auto start = Clock::now();
-  done.reused_tokens =
-      s.reuse(request.prompt, models::prefill_rope_base(s.model->spec, request.prompt.size()));
+  done.reused_tokens = s.reuse(request.prompt);
   std::vector<float> logits(s.vocabulary());
   if (!s.prefill(request, logits)) {
     done.finish = FinishReason::kCancelled;
@@ -190,8 +195,8 @@ void Engine::logits(std::span<const TokenId> ids, size_t steps,
                                                  std::to_string(ids.size()) +
                                                  " ids leave no prefill: expected fewer.");
   }
-  s.cached.clear();
-  s.cached_base = models::prefill_rope_base(s.model->spec, ids.size() - steps);
+  s.keep(0);
+  s.prefill_base = models::prefill_rope_base(s.model->spec, ids.size() - steps);
   std::vector<float> logits(s.vocabulary());
   while (s.cached.size() < ids.size()) {
     const size_t prefill_left = ids.size() - steps - std::min(s.cached.size(), ids.size() - steps);

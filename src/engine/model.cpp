@@ -41,11 +41,33 @@ size_t choose_context(const DecoderSpec& spec, const LoadOptions& options) {
   return options.context;
 }
 
+std::string scaling_text(const models::RopeSpec& rope) {
+  char factor[32];
+  std::snprintf(factor, sizeof(factor), " x %g", static_cast<double>(rope.factor));
+  switch (rope.scaling) {
+    case models::RopeScaling::kNone:
+      return "";
+    case models::RopeScaling::kLinear:
+      return std::string(", linear") + factor;
+    case models::RopeScaling::kDynamic:
+      return std::string(", dynamic NTK") + factor;
+    case models::RopeScaling::kYarn:
+      return std::string(", YaRN") + factor;
+    case models::RopeScaling::kLlama3:
+      return std::string(", llama3") + factor;
+    case models::RopeScaling::kDivisors:
+      return ", frequencies of the file";
+    case models::RopeScaling::kQwenDynamic:
+      return ", dynamic NTK";
+  }
+  return "";
+}
+
 std::string rope_text(const models::RopeSpec& rope) {
   char base[32];
   std::snprintf(base, sizeof(base), "base %.0f", static_cast<double>(rope.base));
   return std::string(base) + (rope.style == ops::RopeStyle::kHalves ? ", halves" : ", pairs") +
-         (rope.dynamic_ntk ? ", dynamic NTK" : "") + (rope.log_n ? ", LogN" : "");
+         scaling_text(rope) + (rope.log_n ? ", LogN" : "");
 }
 
 std::string hf_class(const Checkpoint& c) {

@@ -29,7 +29,10 @@ std::string lower(std::string text) {
 
 bool is_model(const fs::directory_entry& entry) {
   std::error_code ignored;
-  if (entry.is_directory(ignored)) return fs::exists(entry.path() / "config.json", ignored);
+  if (entry.is_directory(ignored)) {
+    return fs::exists(entry.path() / "config.json", ignored) ||
+           fs::exists(entry.path() / "params.json", ignored);
+  }
   return entry.is_regular_file(ignored) && lower(entry.path().extension()) == ".gguf";
 }
 

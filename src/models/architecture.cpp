@@ -71,6 +71,11 @@ const Architecture& find_architecture(const Checkpoint& checkpoint) {
     }
     unsupported(checkpoint, name);
   }
+  if (checkpoint.kind() == Kind::kMeta) {
+    for (const Architecture* a : all_architectures()) {
+      if (a->folders == Kind::kMeta) return *a;
+    }
+  }
   const auto classes = config.strings_or_empty("architectures");
   for (const Architecture* a : all_architectures()) {
     for (std::string_view known : a->hf_classes) {
@@ -83,10 +88,17 @@ const Architecture& find_architecture(const Checkpoint& checkpoint) {
 }
 
 DecoderSpec read_spec(const Architecture& architecture, const Checkpoint& checkpoint) {
-  const DecoderSpec spec =
+  DecoderSpec spec =
       checkpoint.kind() == Kind::kGguf
           ? read_gguf_spec(architecture.gguf_name, checkpoint)
           : architecture.read_config(JsonObject(checkpoint.config(), checkpoint.config_file()));
+  if (spec.vocabulary == 0) {
+    const TensorRef ref = find_tensor(architecture, spec, checkpoint, Part::kEmbedding, 0);
+    const auto* table = checkpoint.find(ref.name);
+    check(table != nullptr && !table->view.shape.empty(), checkpoint,
+          "leaves the vocabulary to tensor " + ref.name + ", which is missing");
+    spec.vocabulary = table->view.shape.front();
+  }
   check_spec(spec, checkpoint);
   return spec;
 }

@@ -45,9 +45,12 @@ struct Architecture {
   std::string_view name;                     // "qwen"
   std::vector<std::string_view> hf_classes;  // of config.json's "architectures"
   std::string_view gguf_name;                // general.architecture; empty: GGUF files are not read
+  // config.json or params.json; a vocabulary of 0 means as many as the embedding table has rows.
   // nullptr: folders are not read. Throws Error kCorrupt or kUnsupported naming file and field.
-  DecoderSpec (*read_config)(const JsonObject& config);  // config.json
+  DecoderSpec (*read_config)(const JsonObject& config);
   TensorRef (*tensor)(const DecoderSpec& spec, Part part, size_t layer);
+  // What read_config reads. Meta's params.json names no architecture: one row stands for it.
+  checkpoint::Kind folders = checkpoint::Kind::kHuggingFace;
 };
 
 // All architectures, in the order of list.inc.

@@ -13,13 +13,20 @@
 
 namespace heng::models {
 
+// How the rotation is stretched past the length it was trained with; rope.h says what each does.
+enum class RopeScaling { kNone, kLinear, kDynamic, kYarn, kLlama3, kDivisors, kQwenDynamic };
+
 struct RopeSpec {
   ops::RopeStyle style = ops::RopeStyle::kHalves;
   size_t dims = 0;  // rotated dimensions of each head
   float base = 10000;
-  // Qwen-1: base grows with the length of the prefill (see rope.h); scores of late positions are
-  // sharpened by log(position + 1) / log(trained length).
-  bool dynamic_ntk = false;
+  RopeScaling scaling = RopeScaling::kNone;
+  float factor = 1;
+  size_t original_context = 0;  // yarn, llama3: tokens of the training before the stretch
+  float attention_factor = 1;   // yarn: times cosines and sines
+  float low = 1, high = 32;     // yarn: beta_slow and beta_fast; llama3: the two freq_factors
+  std::vector<float> divisors;  // kDivisors: [dims / 2], of the frequencies
+  // Qwen-1: scores of late positions are sharpened by log(position + 1) / log(trained length).
   bool log_n = false;
 };
 
@@ -61,7 +68,7 @@ struct SequenceInput {
   std::span<const int32_t> ids;  // new tokens
   size_t start;                  // position of the first
   std::byte* const* blocks;      // KV blocks: kv_layout(spec), 64 positions each
-  float rope_base;               // see rope.h: prefill_rope_base
+  float rope_base;               // see rope.h: forward_rope_base
 };
 
 // Buffers of a forward pass. Grow to the largest batch seen; owned by the caller, used by one at a

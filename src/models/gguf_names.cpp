@@ -1,6 +1,7 @@
 #include "models/gguf_names.h"
 
 #include "heng/error.h"
+#include "models/rope_scaling.h"
 
 namespace heng::models {
 namespace {
@@ -9,15 +10,6 @@ namespace {
 // pairs.
 ops::RopeStyle gguf_rope_style(std::string_view name) {
   return name == "llama" ? ops::RopeStyle::kPairs : ops::RopeStyle::kHalves;
-}
-
-void refuse_rope_scaling(const JsonObject& meta, const std::string& prefix) {
-  const std::string type = meta.string_or(prefix + "rope.scaling.type", "none");
-  if (type != "none") {
-    throw Error(ErrorCode::kUnsupported,
-                prefix + "rope.scaling.type: rope scaling \"" + type +
-                    "\" is not supported for this architecture. Supported: none.");
-  }
 }
 
 }  // namespace
@@ -86,13 +78,10 @@ DecoderSpec read_gguf_spec(std::string_view name, const checkpoint::Checkpoint& 
   s.rope.base = static_cast<float>(meta.number_or(prefix + "rope.freq_base", 10000));
   s.rope.dims = size_or("rope.dimension_count", s.head_dim);
   s.rope.style = gguf_rope_style(name);
-  refuse_rope_scaling(meta, prefix);
+  read_gguf_rope_scaling(name, checkpoint, s);
   s.tied_head = checkpoint.find("output.weight") == nullptr;
   s.qkv_bias = checkpoint.find(gguf_tensor_name(Part::kQBias, 0)) != nullptr;
   s.qk_norm = checkpoint.find(gguf_tensor_name(Part::kQNorm, 0)) != nullptr;
-  if (const auto* table = checkpoint.find("token_embd.weight")) {
-    s.vocabulary = table->view.shape.empty() ? 0 : table->view.shape.front();
-  }
   return s;
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/message.h"
 #include "heng/error.h"
+#include "models/rope_scaling.h"
 
 namespace heng::models {
 namespace {
@@ -42,6 +43,7 @@ DecoderSpec read_hf_decoder(const JsonObject& c) {
   s.trained_context = s.max_context = size_or("max_position_embeddings", 2048);
   s.rope.base = static_cast<float>(rope_theta(c));
   s.rope.dims = s.head_dim;
+  read_rope_scaling(c, s);
   return s;
 }
 

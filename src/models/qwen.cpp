@@ -44,11 +44,12 @@ DecoderSpec read_config(const JsonObject& c) {
   s.trained_context = static_cast<size_t>(c.integer_or("seq_length", 1, kMostSize, 2048));
   s.rope.base = static_cast<float>(c.number_or("rotary_emb_base", 10000));
   s.rope.dims = static_cast<size_t>(static_cast<double>(s.head_dim) * c.number_or("rotary_pct", 1));
-  s.rope.dynamic_ntk = c.boolean_or("use_dynamic_ntk", false);
+  const bool dynamic_ntk = c.boolean_or("use_dynamic_ntk", false);
+  if (dynamic_ntk) s.rope.scaling = RopeScaling::kQwenDynamic;
   s.rope.log_n = c.boolean_or("use_logn_attn", false);
   // Dynamic NTK and LogN carry a model past its trained length, up to this.
   s.max_context = size_of(c, "max_position_embeddings", "n_positions");
-  if (!s.rope.dynamic_ntk) s.max_context = std::min(s.max_context, s.trained_context);
+  if (!dynamic_ntk) s.max_context = std::min(s.max_context, s.trained_context);
   return s;
 }
 

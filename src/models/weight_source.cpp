@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "base/message.h"
 #include "heng/error.h"
@@ -31,7 +32,28 @@ const formats::WeightFormat& format_of(const TensorEntry& entry) {
   return *format;
 }
 
-// Rows [ref.first_row, + rows) of a tensor as it lies in its file; a vector where cols is 0.
+// Writes rows [first, first + n) of a tensor that model-parallel files share, rows of `row_bytes`.
+void join_rows(const TensorEntry& entry, uint64_t row_bytes, uint64_t first, uint64_t n,
+               std::byte* out) {
+  const uint64_t n_slices = entry.slices.size();
+  if (entry.axis == 0) {
+    const uint64_t rows_each = entry.view.shape[0] / n_slices;
+    for (uint64_t row = first; row < first + n; ++row, out += row_bytes) {
+      const std::byte* slice = entry.slices[row / rows_each];
+      std::memcpy(out, slice + row % rows_each * row_bytes, row_bytes);
+    }
+    return;
+  }
+  const uint64_t piece_bytes = row_bytes / n_slices;
+  for (uint64_t row = first; row < first + n; ++row) {
+    for (const std::byte* slice : entry.slices) {
+      std::memcpy(out, slice + row * piece_bytes, piece_bytes);
+      out += piece_bytes;
+    }
+  }
+}
+
+// Rows [ref.first_row, + rows) of a tensor as it lies in its files; a vector where cols is 0.
 WeightSource find_plain(const Checkpoint& checkpoint, const TensorRef& ref, uint64_t rows,
                         uint64_t cols) {
   const TensorEntry* entry = checkpoint.find(ref.name);
@@ -48,8 +70,15 @@ WeightSource find_plain(const Checkpoint& checkpoint, const TensorRef& ref, uint
   s.rows = rows;
   s.cols = cols ? cols : 1;
   s.stored_bytes = cols ? rows * s.row_bytes() : rows * s.format->block_bytes;
-  s.data = entry->view.data + ref.first_row * (s.stored_bytes / std::max<uint64_t>(rows, 1));
   s.entries = {entry};
+  if (entry->slices.empty()) {
+    s.data = entry->view.data + ref.first_row * (s.stored_bytes / std::max<uint64_t>(rows, 1));
+  } else {
+    s.read_rows = [entry, skip = ref.first_row, row_bytes = s.row_bytes()](
+                      uint64_t first, uint64_t n, std::byte* out) {
+      join_rows(*entry, row_bytes, skip + first, n, out);
+    };
+  }
   return s;
 }
 

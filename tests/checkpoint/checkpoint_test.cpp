@@ -200,8 +200,8 @@ TEST(Checkpoint, SaysWhatAPathIsInsteadOfAModel) {
   SafetensorsBuilder().write(dir / "model.safetensors");
   EXPECT_THAT(error_of(dir / "model.safetensors", ErrorCode::kUnsupported),
               HasSubstr("Name the folder: "));
-  write_file(dir / "params.json", "{}");
-  EXPECT_THAT(error_of(dir.path(), ErrorCode::kNotFound), HasSubstr("Meta's own layout"));
+  write_file(dir / "consolidated.00.pth", "");
+  EXPECT_THAT(error_of(dir.path(), ErrorCode::kNotFound), HasSubstr("needs params.json"));
   write_file(dir / "adapter_config.json", "{}");
   EXPECT_THAT(error_of(dir.path(), ErrorCode::kNotFound), HasSubstr("LoRA adapter"));
   EXPECT_THAT(error_of("/dev/null", ErrorCode::kUnsupported), HasSubstr("plain file"));

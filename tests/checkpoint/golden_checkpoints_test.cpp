@@ -85,11 +85,27 @@ TEST(GoldenCheckpoints, DefaultModelHasItsTensorsAndMetadata) {
   EXPECT_EQ(embedding->view.shape, (Shape{49152, 576}));
 }
 
-TEST(GoldenCheckpoints, MetasLayoutAndAdaptersAreRefusedInWords) {
+TEST(GoldenCheckpoints, MetasFilesAreJoinedWithoutACopy) {
   HENG_NEEDS_GOLDEN("models");
-  for (const char* name : {"llama2_gqa_meta_bf16_mp1", "chinese_alpaca/lora_llama"}) {
-    EXPECT_THROW(open_golden(name), Error) << name;
+  const auto one = open_golden("llama2_gqa_meta_bf16_mp1");
+  EXPECT_EQ(one->kind(), Kind::kMeta);
+  EXPECT_EQ(one->config_file(), "params.json");
+  EXPECT_EQ(one->find("tok_embeddings.weight")->view.shape, (Shape{32000, 32}));
+  EXPECT_NE(one->find("tok_embeddings.weight")->view.data, nullptr);
+  EXPECT_EQ(one->find("rope.freqs"), nullptr);
+  const auto two = open_golden("llama2_mha_meta_fp16_mp2");
+  EXPECT_EQ(two->file_count(), 2u);
+  for (const TensorEntry& entry : two->tensors()) {
+    EXPECT_EQ(entry.slices.size(), entry.view.shape.size() == 2 ? 2u : 0u) << entry.name;
   }
+  EXPECT_EQ(two->find("tok_embeddings.weight")->view.shape, (Shape{32000, 32}));
+  EXPECT_EQ(two->find("tok_embeddings.weight")->axis, 1u);
+  EXPECT_EQ(two->find("output.weight")->axis, 0u);
+}
+
+TEST(GoldenCheckpoints, AdaptersAreRefusedInWords) {
+  HENG_NEEDS_GOLDEN("models");
+  EXPECT_THROW(open_golden("chinese_alpaca/lora_llama"), Error);
 }
 
 }  // namespace

@@ -24,9 +24,10 @@ constexpr float kLogitTolerance = 1e-4f;
 // Folders of ref/ that this build runs; the others belong to architectures and formats still to
 // come.
 std::vector<std::string> references() {
-  return {"qwen1_tiny_fp32",       "qwen1_tiny_bf16",      "qwen1_tiny_fp16_bin",
-          "qwen1_tiny_aug2023",    "qwen1_realvocab_bf16", "qwen2_gqa_tied_bf16",
-          "qwen2_gqa_untied_fp32", "qwen2_mha_untied_fp16"};
+  return {"qwen1_tiny_fp32",       "qwen1_tiny_bf16",          "qwen1_tiny_fp16_bin",
+          "qwen1_tiny_aug2023",    "qwen1_realvocab_bf16",     "qwen2_gqa_tied_bf16",
+          "qwen2_gqa_untied_fp32", "qwen2_mha_untied_fp16",    "llama2_gqa_hf_fp16",
+          "llama2_mha_hf_fp16",    "llama2_gqa_meta_bf16_mp1", "llama2_mha_meta_fp16_mp2"};
 }
 
 // References made by this project's own scripts (tools/make_*_golden.py), checkpoints beside them.
@@ -77,7 +78,36 @@ class GoldenModel : public ::testing::TestWithParam<std::string> {
         worst = std::max(worst, std::abs(want[i] - got[got.size() - vocabulary + i]));
       }
     }
+    if (c.contains("logits_every_7th_column")) {
+      const auto want = test::read_npy<float>(folder_ / c["logits_every_7th_column"]);
+      size_t at = 0;
+      for (size_t row = 0; row < got.size() / vocabulary; ++row) {
+        for (size_t column = 0; column < vocabulary && at < want.size(); column += 7, ++at) {
+          worst = std::max(worst, std::abs(want[at] - got[row * vocabulary + column]));
+        }
+      }
+      EXPECT_EQ(at, want.size());
+      EXPECT_EQ(want.size(), c["argmax"].size() * ((vocabulary + 6) / 7));
+    }
     return worst;
+  }
+
+  // The best id of each position and the logarithm of the sum, where the case has them.
+  void check_summaries(const json& c, const std::vector<float>& got) const {
+    const size_t vocabulary = static_cast<size_t>(model_->info().vocabulary);
+    for (size_t row = 0; row < got.size() / vocabulary; ++row) {
+      const auto begin = got.begin() + static_cast<ptrdiff_t>(row * vocabulary);
+      const auto end = begin + static_cast<ptrdiff_t>(vocabulary);
+      const auto best = std::max_element(begin, end);
+      if (c.contains("argmax")) {
+        EXPECT_EQ(best - begin, c["argmax"][row].get<ptrdiff_t>()) << c["name"] << " " << row;
+      }
+      if (!c.contains("logsumexp")) continue;
+      double sum = 0;
+      for (auto x = begin; x != end; ++x) sum += std::exp(static_cast<double>(*x - *best));
+      EXPECT_NEAR(*best + std::log(sum), c["logsumexp"][row].get<double>(), kLogitTolerance)
+          << c["name"] << " " << row;
+    }
   }
 
   Completion greedy(const json& c, GenerationConfig config) {
@@ -100,7 +130,9 @@ TEST_P(GoldenModel, LogitsMatchInOnePrefillAndStepByStep) {
     if (!c.contains("logits") && !c.contains("last_logits")) continue;
     const auto ids = c["input_ids"].get<std::vector<TokenId>>();
     const size_t steps = c.contains("first") ? ids.size() - c["first"].get<size_t>() : 0;
-    const float worst = difference(c, engine.logits(ids, steps));
+    const auto got = engine.logits(ids, steps);
+    const float worst = difference(c, got);
+    check_summaries(c, got);
     EXPECT_LE(worst, kLogitTolerance) << c["name"];
     RecordProperty(c["name"].get<std::string>(), std::to_string(worst / kLogitTolerance));
     ++n;

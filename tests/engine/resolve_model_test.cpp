@@ -49,6 +49,12 @@ class ResolveModel : public testing::Test {
   fs::path folder_;
 };
 
+TEST_F(ResolveModel, AFolderInMetasLayoutIsAModel) {
+  fs::create_directories(folder_ / "llama-2-7b");
+  std::ofstream(folder_ / "llama-2-7b" / "params.json") << "{}";
+  EXPECT_EQ(resolve_model("llama"), folder_ / "llama-2-7b");
+}
+
 TEST_F(ResolveModel, TakesPathsAsTheyAre) {
   const fs::path file = add_file("anything.bin");
   EXPECT_EQ(resolve_model(file), file);

@@ -5,12 +5,13 @@
 #include <gtest/gtest.h>
 
 #include <cstddef>
-#include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "support/hex.h"
 
 namespace heng::test {
 
@@ -19,14 +20,6 @@ struct GoldenRow {
   std::vector<std::byte> bytes;
   std::vector<float> weights;
 };
-
-inline std::vector<std::byte> from_hex(std::string_view hex) {
-  std::vector<std::byte> bytes;
-  for (size_t i = 0; i + 1 < hex.size(); i += 2) {
-    bytes.push_back(static_cast<std::byte>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16)));
-  }
-  return bytes;
-}
 
 // `part` is "decode" or "encode". Fails the test where the file is not there.
 inline std::vector<GoldenRow> golden_rows(std::string_view format, const char* part) {
@@ -38,11 +31,8 @@ inline std::vector<GoldenRow> golden_rows(std::string_view format, const char* p
   const nlohmann::json golden = nlohmann::json::parse(in);
   std::vector<GoldenRow> rows;
   for (const auto& row : golden.at(part)) {
-    const auto weights = from_hex(row.at("weights").get<std::string>());
-    GoldenRow golden_row{row.at("what"), from_hex(row.at("bytes").get<std::string>()), {}};
-    golden_row.weights.resize(weights.size() / sizeof(float));
-    std::memcpy(golden_row.weights.data(), weights.data(), weights.size());
-    rows.push_back(std::move(golden_row));
+    rows.push_back({row.at("what"), from_hex(row.at("bytes").get<std::string>()),
+                    floats_from_hex(row.at("weights").get<std::string>())});
   }
   return rows;
 }
