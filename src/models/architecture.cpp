@@ -90,7 +90,8 @@ const Architecture& find_architecture(const Checkpoint& checkpoint) {
 DecoderSpec read_spec(const Architecture& architecture, const Checkpoint& checkpoint) {
   DecoderSpec spec =
       checkpoint.kind() == Kind::kGguf
-          ? read_gguf_spec(architecture.gguf_name, checkpoint)
+          ? (architecture.read_gguf ? architecture.read_gguf(checkpoint)
+                                    : read_gguf_spec(architecture.gguf_name, checkpoint))
           : architecture.read_config(JsonObject(checkpoint.config(), checkpoint.config_file()));
   if (spec.vocabulary == 0) {
     const TensorRef ref = find_tensor(architecture, spec, checkpoint, Part::kEmbedding, 0);
@@ -103,9 +104,23 @@ DecoderSpec read_spec(const Architecture& architecture, const Checkpoint& checkp
   return spec;
 }
 
+TensorRef in_fused_qkv(const DecoderSpec& spec, Part part, std::string name) {
+  const uint64_t q = spec.n_heads * spec.head_dim, kv = spec.n_kv_heads * spec.head_dim;
+  uint64_t first_row = 0;
+  if (part == Part::kK || part == Part::kKBias) first_row = q;
+  if (part == Part::kV || part == Part::kVBias) first_row = q + kv;
+  return {std::move(name), first_row, q + 2 * kv};
+}
+
+TensorRef gguf_tensor(const Architecture& architecture, const DecoderSpec& spec, Part part,
+                      size_t layer) {
+  if (architecture.gguf_tensor) return architecture.gguf_tensor(spec, part, layer);
+  return {gguf_tensor_name(part, layer)};
+}
+
 TensorRef find_tensor(const Architecture& architecture, const DecoderSpec& spec,
                       const Checkpoint& checkpoint, Part part, size_t layer) {
-  if (checkpoint.kind() == Kind::kGguf) return {gguf_tensor_name(part, layer)};
+  if (checkpoint.kind() == Kind::kGguf) return gguf_tensor(architecture, spec, part, layer);
   return architecture.tensor(spec, part, layer);
 }
 

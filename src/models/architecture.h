@@ -51,6 +51,10 @@ struct Architecture {
   TensorRef (*tensor)(const DecoderSpec& spec, Part part, size_t layer);
   // What read_config reads. Meta's params.json names no architecture: one row stands for it.
   checkpoint::Kind folders = checkpoint::Kind::kHuggingFace;
+  // GGUF files whose keys or tensors are not those of gguf_names.h; nullptr: they are. Throws as
+  // read_config.
+  DecoderSpec (*read_gguf)(const checkpoint::Checkpoint& checkpoint) = nullptr;
+  TensorRef (*gguf_tensor)(const DecoderSpec& spec, Part part, size_t layer) = nullptr;
 };
 
 // All architectures, in the order of list.inc.
@@ -63,7 +67,14 @@ const Architecture& find_architecture(const checkpoint::Checkpoint& checkpoint);
 // Reads the spec from config.json or GGUF metadata and checks it: sizes positive and consistent.
 DecoderSpec read_spec(const Architecture& architecture, const checkpoint::Checkpoint& checkpoint);
 
-// Where a part lies in this checkpoint: GGUF files name tensors alike for every architecture.
+// Where q, k, v or a bias of theirs lies in a tensor that holds all three, in this order.
+TensorRef in_fused_qkv(const DecoderSpec& spec, Part part, std::string name);
+
+// Where a part lies in GGUF files of this architecture.
+TensorRef gguf_tensor(const Architecture& architecture, const DecoderSpec& spec, Part part,
+                      size_t layer);
+
+// Where a part lies in this checkpoint.
 TensorRef find_tensor(const Architecture& architecture, const DecoderSpec& spec,
                       const checkpoint::Checkpoint& checkpoint, Part part, size_t layer);
 

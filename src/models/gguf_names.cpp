@@ -55,6 +55,22 @@ std::string gguf_tensor_name(Part part, size_t layer) {
   throw Error(ErrorCode::kInternal, "gguf_tensor_name: unknown part.");
 }
 
+TensorRef gguf_fused_qkv(const DecoderSpec& spec, Part part, size_t layer) {
+  const std::string fused = "blk." + std::to_string(layer) + ".attn_qkv.";
+  switch (part) {
+    case Part::kQ:
+    case Part::kK:
+    case Part::kV:
+      return in_fused_qkv(spec, part, fused + "weight");
+    case Part::kQBias:
+    case Part::kKBias:
+    case Part::kVBias:
+      return in_fused_qkv(spec, part, fused + "bias");
+    default:
+      return {gguf_tensor_name(part, layer)};
+  }
+}
+
 DecoderSpec read_gguf_spec(std::string_view name, const checkpoint::Checkpoint& checkpoint) {
   const JsonObject meta(checkpoint.config(), checkpoint.config_file());
   const std::string prefix = std::string(name) + ".";

@@ -11,6 +11,9 @@ namespace heng::models {
 
 std::string gguf_tensor_name(Part part, size_t layer);
 
+// The same, for architectures that keep q, k and v in one tensor ("blk.0.attn_qkv.weight").
+TensorRef gguf_fused_qkv(const DecoderSpec& spec, Part part, size_t layer);
+
 // Sizes, norm and rope from the metadata with the prefix `name` ("llama"). Throws Error kCorrupt,
 // kUnsupported.
 DecoderSpec read_gguf_spec(std::string_view name, const checkpoint::Checkpoint& checkpoint);

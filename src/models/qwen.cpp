@@ -1,10 +1,12 @@
 // Qwen-1 ("QWenLMHeadModel": Qwen-1.8B, -7B, -14B, -72B and their chat models). Source: the
 // checkpoints' own modeling_qwen.py and configuration_qwen.py, August 2023 (the article's) and
-// December 2023. The two differ in configuration names; the numbers are the same.
+// December 2023. The two differ in configuration names; the numbers are the same. GGUF: llama.cpp's
+// llm_arch "qwen".
 #include <algorithm>
 
 #include "heng/error.h"
 #include "models/architecture.h"
+#include "models/gguf_names.h"
 
 namespace heng::models {
 namespace {
@@ -55,7 +57,6 @@ DecoderSpec read_config(const JsonObject& c) {
 
 TensorRef tensor(const DecoderSpec& s, Part part, size_t layer) {
   const std::string h = "transformer.h." + std::to_string(layer) + ".";
-  const uint64_t width = s.n_heads * s.head_dim;
   switch (part) {
     case Part::kEmbedding:
       return {"transformer.wte.weight"};
@@ -66,17 +67,13 @@ TensorRef tensor(const DecoderSpec& s, Part part, size_t layer) {
     case Part::kAttentionNorm:
       return {h + "ln_1.weight"};
     case Part::kQ:
-      return {h + "attn.c_attn.weight", 0, 3 * width};
     case Part::kK:
-      return {h + "attn.c_attn.weight", width, 3 * width};
     case Part::kV:
-      return {h + "attn.c_attn.weight", 2 * width, 3 * width};
+      return in_fused_qkv(s, part, h + "attn.c_attn.weight");
     case Part::kQBias:
-      return {h + "attn.c_attn.bias", 0, 3 * width};
     case Part::kKBias:
-      return {h + "attn.c_attn.bias", width, 3 * width};
     case Part::kVBias:
-      return {h + "attn.c_attn.bias", 2 * width, 3 * width};
+      return in_fused_qkv(s, part, h + "attn.c_attn.bias");
     case Part::kQNorm:
     case Part::kKNorm:
       break;
@@ -94,13 +91,27 @@ TensorRef tensor(const DecoderSpec& s, Part part, size_t layer) {
   throw Error(ErrorCode::kInternal, "qwen: has no such part.");
 }
 
+// GGUF has no keys for dynamic NTK and LogN: such files run without, as in llama.cpp.
+DecoderSpec read_gguf(const checkpoint::Checkpoint& checkpoint) {
+  DecoderSpec s = read_gguf_spec("qwen", checkpoint);
+  if (s.ffn % 2 != 0) {
+    JsonObject(checkpoint.config(), checkpoint.config_file())
+        .fail("qwen.feed_forward_length", "expected an even number: gate and up together");
+  }
+  s.ffn /= 2;
+  s.qkv_bias = true;
+  return s;
+}
+
 }  // namespace
 
 extern const Architecture kQwen;
 const Architecture kQwen{.name = "qwen",
                          .hf_classes = {"QWenLMHeadModel"},
-                         .gguf_name = "",
+                         .gguf_name = "qwen",
                          .read_config = read_config,
-                         .tensor = tensor};
+                         .tensor = tensor,
+                         .read_gguf = read_gguf,
+                         .gguf_tensor = gguf_fused_qkv};
 
 }  // namespace heng::models

@@ -27,7 +27,8 @@ std::vector<std::string> references() {
   return {"qwen1_tiny_fp32",       "qwen1_tiny_bf16",          "qwen1_tiny_fp16_bin",
           "qwen1_tiny_aug2023",    "qwen1_realvocab_bf16",     "qwen2_gqa_tied_bf16",
           "qwen2_gqa_untied_fp32", "qwen2_mha_untied_fp16",    "llama2_gqa_hf_fp16",
-          "llama2_mha_hf_fp16",    "llama2_gqa_meta_bf16_mp1", "llama2_mha_meta_fp16_mp2"};
+          "llama2_mha_hf_fp16",    "llama2_gqa_meta_bf16_mp1", "llama2_mha_meta_fp16_mp2",
+          "chatglm2_tiny_fp16_bin"};
 }
 
 // References made by this project's own scripts (tools/make_*_golden.py), checkpoints beside them.

@@ -61,38 +61,13 @@ struct TinyModel {
                  {"tie_word_embeddings", false}};
   std::vector<TinyTensor> tensors;
 
-  explicit TinyModel(const models::Architecture& architecture) {
-    config["architectures"] = {std::string(architecture.hf_classes.front())};
-    config["model_type"] = std::string(architecture.name);
-    const auto spec = architecture.read_config(JsonObject(config, "config.json"));
-    for (const Part& part : parts(spec)) {
-      const size_t n_layers = part.per_layer ? spec.n_layers : 1;
-      for (size_t layer = 0; layer < n_layers; ++layer) {
-        add(architecture.tensor(spec, part.part, layer), part);
-      }
-    }
-  }
-
-  void write(const std::filesystem::path& folder, DType dtype = DType::kF32) const {
-    SafetensorsBuilder file;
-    for (const TinyTensor& t : tensors) file.add(t.name, t.shape, t.values, dtype);
-    file.write(folder / "model.safetensors");
-    write_file(folder / "config.json", config.dump());
-    write_tiny_tokenizer(folder);
-  }
-
-  TinyTensor& find(const std::string& name) {
-    return *std::find_if(tensors.begin(), tensors.end(),
-                         [&](const TinyTensor& t) { return t.name == name; });
-  }
-
- private:
   struct Part {
     models::Part part;
     bool per_layer;
     uint64_t rows, cols;  // cols 0: a vector
   };
 
+  // Of the whole model, in no order.
   static std::vector<Part> parts(const models::DecoderSpec& s) {
     using models::Part;
     const uint64_t q = s.n_heads * s.head_dim, kv = s.n_kv_heads * s.head_dim;
@@ -120,6 +95,35 @@ struct TinyModel {
     return all;
   }
 
+  explicit TinyModel(const models::Architecture& architecture) {
+    config["architectures"] = {std::string(architecture.hf_classes.front())};
+    config["model_type"] = std::string(architecture.name);
+    const auto spec = architecture.read_config(JsonObject(config, "config.json"));
+    for (const Part& part : parts(spec)) {
+      const size_t n_layers = part.per_layer ? spec.n_layers : 1;
+      for (size_t layer = 0; layer < n_layers; ++layer) {
+        add(architecture.tensor(spec, part.part, layer), part);
+      }
+    }
+  }
+
+  void write(const std::filesystem::path& folder, DType dtype = DType::kF32) const {
+    SafetensorsBuilder file;
+    for (const TinyTensor& t : tensors) file.add(t.name, t.shape, t.values, dtype);
+    file.write(folder / "model.safetensors");
+    write_file(folder / "config.json", config.dump());
+    write_tiny_tokenizer(folder);
+  }
+
+  TinyTensor& find(const std::string& name) {
+    return *std::find_if(tensors.begin(), tensors.end(),
+                         [&](const TinyTensor& t) { return t.name == name; });
+  }
+  const TinyTensor& find(const std::string& name) const {
+    return const_cast<TinyModel*>(this)->find(name);
+  }
+
+ private:
   // Parts of a fused tensor name it more than once.
   void add(const models::TensorRef& ref, const Part& part) {
     const auto known = [&](const TinyTensor& t) { return t.name == ref.name; };
