@@ -79,7 +79,10 @@ inline void write_tiny_gguf(const TinyModel& model, const models::Architecture& 
     }
   }
   for (const auto& [name, t] : tensors) {
-    file.add(name, t.shape, t.values, t.shape.size() == 2 ? dtype : DType::kF32);
+    // Vectors are fp32, of the numbers that a folder in `dtype` holds.
+    const std::string bytes = plain_bytes(dtype, t.values);
+    const auto rounded = plain_floats({dtype, t.shape, as_bytes(bytes).data()});
+    file.add(name, t.shape, rounded, t.shape.size() == 2 ? dtype : DType::kF32);
   }
   file.write(path);
 }
