@@ -45,7 +45,8 @@ void report(benchmark::State& state, const Shape& s, size_t weight_bytes) {
                                               benchmark::Counter::kIsRate);
 }
 
-void integer(benchmark::State& state, const kernels::KernelTable& table, DType dtype, Shape s) {
+void integer(benchmark::State& state, const kernels::KernelTable& table, DType dtype, Shape s,
+             kernels::ActivationBits bits) {
   const formats::WeightFormat& f = *formats::find_format(dtype);
   Arena memory;
   kernels::PackedMatrix packed(f, s.rows, s.k,
@@ -53,7 +54,7 @@ void integer(benchmark::State& state, const kernels::KernelTable& table, DType d
   packed.pack(some_weights(f, s).data(), 0, packed.n_panels());
   const auto x = some_floats(s.n_tokens * s.k);
   std::vector<float> out(s.n_tokens * s.rows);
-  ops::IntActivationBuffer acts;
+  ops::IntActivationBuffer acts(bits);
   acts.resize(s.n_tokens, s.k);
   for (auto _ : state) {
     table.quantize(x.data(), acts.view(), 0, s.n_tokens);
@@ -69,20 +70,20 @@ void plain(benchmark::State& state, const kernels::KernelTable& table, DType dty
   const formats::WeightFormat& f = *formats::find_format(dtype);
   const auto weights = some_weights(f, s);
   const auto x = some_floats(s.n_tokens * s.k);
-  std::vector<uint16_t> x16(x.size());
+  std::vector<float> packed(s.n_tokens * (s.k + kernels::kPlainStep));
   std::vector<float> out(s.n_tokens * s.rows);
-  kernels::PlainMatmul m{weights.data(),
-                         s.k,
-                         x.data(),
-                         s.n_tokens,
-                         {out.data(), s.rows, nullptr, kernels::Store::kSet}};
-  const bool rounds = dtype == DType::kBF16 && table.bf16_activations;
-  if (rounds) m.x = x16.data();
+  const kernels::PlainMatmul m{weights.data(),
+                               s.k,
+                               packed.data(),
+                               s.n_tokens,
+                               {out.data(), s.rows, nullptr, kernels::Store::kSet}};
+  const bool bf16 = dtype == DType::kBF16 && table.bf16_activations;
+  const auto pack = bf16 ? table.pack_bf16 : table.pack_f32;
   const auto product = dtype == DType::kF32   ? table.matmul_f32
                        : dtype == DType::kF16 ? table.matmul_f16
                                               : table.matmul_bf16;
   for (auto _ : state) {
-    if (rounds) table.to_bf16(x.data(), x16.data(), x.size());
+    pack(x.data(), s.n_tokens, s.k, packed.data(), 0, s.n_tokens);
     product(m, 0, s.rows);
     benchmark::DoNotOptimize(out.data());
   }
@@ -110,8 +111,11 @@ bool register_all() {
       const std::string shape = "/" + std::to_string(s.rows) + "x" + std::to_string(s.k) + "x" +
                                 std::to_string(s.n_tokens);
       for (const DType d : {DType::kQ4_0, DType::kQ4_1, DType::kQ8_0}) {
-        benchmark::RegisterBenchmark((level + "/" + std::string(dtype_name(d)) + shape).c_str(),
-                                     integer, *table, d, s);
+        for (const auto bits : {kernels::ActivationBits::k8, kernels::ActivationBits::k15}) {
+          const std::string name = level + "/" + std::string(dtype_name(d)) + "_x" +
+                                   std::to_string(static_cast<int>(bits)) + shape;
+          benchmark::RegisterBenchmark(name.c_str(), integer, *table, d, s, bits);
+        }
       }
       for (const DType d : {DType::kF32, DType::kF16, DType::kBF16}) {
         benchmark::RegisterBenchmark((level + "/" + std::string(dtype_name(d)) + shape).c_str(),

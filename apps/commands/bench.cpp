@@ -156,6 +156,8 @@ json to_json(const Options& o, const Result& r) {
   json out = {{"model", r.info.name},
               {"dtype", r.info.computed_as},
               {"isa", r.info.isa},
+              {"activation_bits", r.info.activation_bits},
+              {"kv_type", r.info.kv_type},
               {"threads", r.info.threads},
               {"prompt_tokens", o.prompt},
               {"generation_tokens", o.generate},

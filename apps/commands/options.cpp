@@ -56,6 +56,17 @@ void ModelOptions::add_to(CLI::App& command) {
                          {"fp16", Precision::kFp16},
                          {"fp32", Precision::kFp32}},
                         Phrase::kOptionDtype);
+  add_choice<Activations>(
+      command, "--activations", load.activations,
+      {{"auto", Activations::kAuto}, {"8", Activations::k8Bits}, {"15", Activations::k15Bits}},
+      Phrase::kOptionActivations);
+  add_choice<KvPrecision>(command, "--kv", load.kv,
+                          {{"auto", KvPrecision::kAuto},
+                           {"fp32", KvPrecision::kFp32},
+                           {"fp16", KvPrecision::kFp16},
+                           {"bf16", KvPrecision::kBf16},
+                           {"int8", KvPrecision::kInt8}},
+                          Phrase::kOptionKv);
   add_choice<Device>(command, "--device", load.device,
                      {{"auto", Device::kAuto}, {"cpu", Device::kCpu}}, Phrase::kOptionDevice);
   command.add_option("--threads", load.threads, text(Phrase::kOptionThreads))

@@ -174,6 +174,7 @@ json to_json(const Facts& f) {
           {"computed_as", i.computed_as},
           {"why", i.why},
           {"isa", i.isa},
+          {"activation_bits", i.activation_bits},
           {"threads", i.threads},
           {"context", i.context},
           {"trained_context", i.trained_context},
@@ -192,6 +193,7 @@ json to_json(const Facts& f) {
           {"generation", settings},
           {"weight_bytes", i.weight_bytes},
           {"kv_bytes", i.kv_bytes},
+          {"kv_type", i.kv_type},
           {"work_bytes", i.work_bytes},
           {"memory_bytes", memory_json(f)},
           {"licence", i.licence}};

@@ -22,6 +22,22 @@ enum class Precision {
   kFp16,
   kBf16,
 };
+// Width of the integers that activations become for products with quantised weights.
+enum class Activations {
+  kAuto,    // 15 bits for models under 1e9 parameters, 8 for larger ones
+  k8Bits,   // as other engines do it: one integer product a weight
+  k15Bits,  // two products; replies are those of fp32 activations
+};
+// What keys and values are kept in.
+enum class KvPrecision {
+  // As the weights in fp32 and bf16; bf16 for large quantised models where the processor multiplies
+  // that, else fp16.
+  kAuto,
+  kFp32,
+  kFp16,
+  kBf16,
+  kInt8,  // with a scale for each key and value of a head
+};
 enum class Device { kAuto, kCpu };
 enum class BackendKind {
   kFast,       // the kernels for this processor
@@ -30,6 +46,8 @@ enum class BackendKind {
 
 struct LoadOptions {
   Precision dtype = Precision::kAuto;
+  Activations activations = Activations::kAuto;
+  KvPrecision kv = KvPrecision::kAuto;
   Device device = Device::kAuto;
   // Context in tokens that memory is planned for; 0: what the model takes, at most 8,192.
   size_t context = 0;
@@ -48,10 +66,12 @@ struct ModelInfo {
   std::string computed_as;   // what LoadOptions made of it: "bf16", "fp32", "q4_1"
   std::string why;           // one clause for people: "as stored: this processor multiplies bf16"
   std::string isa;           // "avx512_bf16"
+  int activation_bits = 0;   // 8 or 15: of inputs to quantised weights; 0: computed in floats
   uint64_t parameters = 0;
   uint64_t n_files = 0;
   uint64_t weight_bytes = 0;  // in memory
   uint64_t kv_bytes = 0;      // for `context` tokens
+  std::string kv_type;        // "fp16"
   uint64_t work_bytes = 0;    // buffers of a prompt chunk
   uint64_t file_bytes = 0;
   size_t context = 0;  // tokens planned for

@@ -34,7 +34,8 @@ struct Engine::State {
 
   explicit State(std::shared_ptr<const engine::LoadedModel> m)
       : model(std::move(m)),
-        backend(engine::make_backend(model->backend, model->model_info.threads)),
+        backend(
+            engine::make_backend(model->backend, model->model_info.threads, model->activations)),
         cache(models::kv_layout(model->spec, model->kv_type)) {}
 
   size_t vocabulary() const { return model->spec.vocabulary; }

@@ -21,6 +21,7 @@ struct LoadedModel final : Model {
   models::DecoderWeights weights;
   ops::KvType kv_type = ops::KvType::kF32;
   BackendKind backend = BackendKind::kFast;
+  ops::ActivationBits activations = ops::ActivationBits::k15;
   std::shared_ptr<const Tokenizer> model_tokenizer;     // nullptr: none found, see tokenizer()
   std::string tokenizer_problem;                        // why
   std::shared_ptr<const ChatFormat> model_chat_format;  // nullptr: none known
@@ -33,6 +34,6 @@ struct LoadedModel final : Model {
 };
 
 // The backend that runs a model: threads of its own, kernels of the selected level.
-std::unique_ptr<ops::Backend> make_backend(BackendKind kind, int threads);
+std::unique_ptr<ops::Backend> make_backend(BackendKind kind, int threads, ops::ActivationBits bits);
 
 }  // namespace heng::engine

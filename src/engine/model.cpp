@@ -81,7 +81,7 @@ struct Plan {
   std::shared_ptr<const Checkpoint> checkpoint;
   const models::Architecture* architecture;
   DecoderSpec spec;
-  DType stored;  // what most of the weights are
+  engine::StoredWeights stored;
   engine::PrecisionChoice precision;
   int threads;
   std::unique_ptr<ops::Backend> backend;
@@ -132,13 +132,18 @@ Plan make_plan(const std::filesystem::path& path, const LoadOptions& options) {
   p.architecture = &models::find_architecture(*p.checkpoint);
   p.spec = models::read_spec(*p.architecture, *p.checkpoint);
   p.threads = options.threads > 0 ? options.threads : usable_cpus();
-  p.backend = engine::make_backend(options.backend, p.threads);
+  // Loading multiplies nothing, so any width of activations will do here.
+  p.backend = engine::make_backend(options.backend, p.threads, ops::ActivationBits::k8);
   const size_t context = choose_context(p.spec, options);
-  p.stored = models::measure_weights(p.request(), *p.backend).stored;
-  p.precision = engine::choose_precision(options.dtype, p.stored, *p.backend);
-  p.info.stored_as = dtype_name(p.stored);
+  const auto sizes = models::measure_weights(p.request(), *p.backend);
+  p.stored = {sizes.stored, sizes.parameters};
+  p.precision = engine::choose_precision(options, p.stored, *p.backend);
+  p.info.stored_as = dtype_name(p.stored.dtype);
   p.info.computed_as = p.precision.computed_as;
   p.info.why = p.precision.why;
+  const bool integers = options.backend == BackendKind::kFast && p.precision.quantised;
+  p.info.activation_bits = integers ? static_cast<int>(p.precision.activations) : 0;
+  p.info.kv_type = engine::kv_type_name(p.precision.kv);
   fill_sizes(p, context);
   fill_names(p);
   return p;
@@ -149,14 +154,15 @@ uint64_t total_bytes(const ModelInfo& i) {
 }
 
 // Other precisions and contexts that would fit better, for the refusal.
-std::string ways_out(Plan& p, uint64_t free_bytes) {
+std::string ways_out(Plan& p, LoadOptions options, uint64_t free_bytes) {
   const ModelInfo before = p.info;
   const auto chosen = p.precision;
   std::string ways;
   uint64_t least = total_bytes(before);
   for (const auto& [wanted, flag] :
        {std::pair{Precision::kBf16, "bf16"}, std::pair{Precision::kAuto, "auto"}}) {
-    p.precision = engine::choose_precision(wanted, p.stored, *p.backend);
+    options.dtype = wanted;
+    p.precision = engine::choose_precision(options, p.stored, *p.backend);
     fill_sizes(p, before.context);
     if (total_bytes(p.info) >= least) continue;  // auto is listed where it saves more than bf16
     least = total_bytes(p.info);
@@ -176,7 +182,7 @@ std::string ways_out(Plan& p, uint64_t free_bytes) {
   return ways + ".";
 }
 
-void check_memory(Plan& p) {
+void check_memory(Plan& p, const LoadOptions& options) {
   const ModelInfo& i = p.info;
   const uint64_t free_bytes = available_memory();
   if (total_bytes(i) <= free_bytes) return;
@@ -184,7 +190,7 @@ void check_memory(Plan& p) {
                                            i.computed_as + " (weights " + gib(i.weight_bytes) +
                                            ", context " + gib(i.kv_bytes) + ", work " +
                                            gib(i.work_bytes) + "); " + gib(free_bytes) +
-                                           " GiB are free. " + ways_out(p, free_bytes));
+                                           " GiB are free. " + ways_out(p, options, free_bytes));
 }
 
 void load_text(engine::LoadedModel& model) {
@@ -236,9 +242,10 @@ const ChatFormat& LoadedModel::chat_format() const {
   return *model_chat_format;
 }
 
-std::unique_ptr<ops::Backend> make_backend(BackendKind kind, int threads) {
+std::unique_ptr<ops::Backend> make_backend(BackendKind kind, int threads,
+                                           ops::ActivationBits bits) {
   if (kind == BackendKind::kReference) return ops::make_reference_backend();
-  return ops::make_cpu_backend(kernels::selected_level(), threads);
+  return ops::make_cpu_backend(kernels::selected_level(), threads, bits);
 }
 
 }  // namespace engine
@@ -250,7 +257,7 @@ ModelInfo Model::inspect(const std::filesystem::path& path, const LoadOptions& o
 std::shared_ptr<const Model> Model::load(const std::filesystem::path& path,
                                          const LoadOptions& options) {
   Plan p = make_plan(path, options);
-  check_memory(p);
+  check_memory(p, options);
   auto model = std::make_shared<engine::LoadedModel>();
   model->checkpoint = p.checkpoint;
   load_text(*model);  // before the weights: a damaged tokenizer is told at once
@@ -263,6 +270,7 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path& path,
   model->spec = p.spec;
   model->kv_type = p.precision.kv;
   model->backend = options.backend;
+  model->activations = p.precision.activations;
   model->model_info = std::move(p.info);
   return model;
 }
@@ -273,8 +281,10 @@ std::string describe(const ModelInfo& i) {
   };
   std::string context = std::to_string(i.context);
   if (context.size() > 3) context.insert(context.size() - 3, ",");
-  return i.name + " · " + i.architecture + " · " + i.computed_as + ", " + i.why + " · " +
-         mega(i.weight_bytes) + " of weights + " + mega(i.kv_bytes) + " for " + context +
+  const std::string activations =
+      i.activation_bits ? " (" + std::to_string(i.activation_bits) + "-bit activations)" : "";
+  return i.name + " · " + i.architecture + " · " + i.computed_as + ", " + i.why + activations +
+         " · " + mega(i.weight_bytes) + " of weights + " + mega(i.kv_bytes) + " for " + context +
          " tokens · " + i.isa + ", " + std::to_string(i.threads) +
          (i.threads == 1 ? " thread" : " threads");
 }

@@ -11,14 +11,24 @@
 
 namespace heng::engine {
 
+// What most of a checkpoint's weights are stored in, and how many there are.
+struct StoredWeights {
+  DType dtype;
+  uint64_t parameters;
+};
+
 struct PrecisionChoice {
   std::optional<DType> convert_to;  // nullopt: as stored
   ops::KvType kv;
-  std::string computed_as;  // "bf16"
-  std::string why;          // "as stored: this processor multiplies bf16"
+  ops::ActivationBits activations;  // beside quantised weights
+  bool quantised;                   // whether most weights are
+  std::string computed_as;          // "bf16"
+  std::string why;                  // "as stored: this processor multiplies bf16"
 };
 
-// `stored`: what most of the weights are.
-PrecisionChoice choose_precision(Precision wanted, DType stored, const ops::Backend& backend);
+// By options.dtype, kv and activations.
+PrecisionChoice choose_precision(const LoadOptions& options, const StoredWeights& stored,
+                                 const ops::Backend& backend);
+std::string_view kv_type_name(ops::KvType type);  // "fp16"
 
 }  // namespace heng::engine

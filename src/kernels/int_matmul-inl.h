@@ -1,6 +1,6 @@
-// Products with packed integer panels (kernel_table.h draws them) and 15-bit activations: 16 rows
-// in 16 lanes, tokens in registers. Inside a group sums are integers and exact (the high halves'
-// sum, times 128, plus the low halves'); across groups each lane runs
+// Products with packed integer panels (kernel_table.h draws them) and integer activations: 16 rows
+// in 16 lanes, tokens in registers. Inside a group sums are integers and exact (of 15-bit
+// activations the high halves' sum, times 128, plus the low halves'); across groups each lane runs
 //     acc = fma(float(sum) * x_scale, w_scale, acc)  [ acc = fma(w_min, x_scale * x_sum, acc) ]
 // in group order, in every tile shape, so an element's bits depend on its own row and token alone.
 #pragma once
@@ -12,6 +12,7 @@
 namespace heng::HENG_ISA {
 namespace {
 
+using kernels::ActivationBits;
 using kernels::IntActivations;
 using kernels::IntPanels;
 using kernels::kGroup;
@@ -21,12 +22,12 @@ using kernels::kTokenTile;
 // As kPlainBlockBytes: activations walked once a panel stay in the L2 cache.
 constexpr size_t kIntBlockBytes = 512 * 1024;
 
-constexpr size_t kTokenGroupBytes = 2 * kGroup;  // high, then low
-
 enum class Width { k4, k8, k8Full };  // 4 bits; 8 bits with q <= 127; 8 bits
 
-template <Width kWidth, bool kHalfScales, bool kHasMin, size_t kLength>
+// kPasses: 1 for 8-bit activations, 2 for 15-bit ones (high, then low).
+template <size_t kPasses, Width kWidth, bool kHalfScales, bool kHasMin, size_t kLength>
 struct PanelKind {
+  static constexpr size_t passes = kPasses, token_bytes = kPasses * kGroup;  // of a group
   static constexpr Width width = kWidth;
   static constexpr bool half_scales = kHalfScales, has_min = kHasMin;
   static constexpr size_t length = kLength;  // weights per scale: 16 or 32
@@ -41,11 +42,11 @@ struct PanelTask {
   const uint8_t* data;
   const int8_t* q;
   const float* x_scale;
-  const int32_t* sum;  // by group, or by half group for kLength 16
+  const int32_t* negative_sum;  // by group, or by half group for kLength 16
   const float* scaled_sum;
   size_t tile_tokens;  // distance between groups, in tokens
   size_t n_groups;
-  int32_t zero;
+  int zero_shift;
 };
 
 template <typename Kind>
@@ -66,7 +67,7 @@ HENG_INLINE Vi broadcast_4_bytes(const int8_t* p) {
 template <typename Kind, size_t T>
 HENG_INLINE void dot_step(Vi (&sums)[T], Vi w, const int8_t* q) {
   for (size_t t = 0; t < T; ++t) {
-    const Vi x = broadcast_4_bytes(q + t * kTokenGroupBytes);
+    const Vi x = broadcast_4_bytes(q + t * Kind::token_bytes);
     sums[t] = Kind::width == Width::k8Full ? dot4_full(sums[t], w, x) : dot4(sums[t], w, x);
   }
 }
@@ -87,6 +88,34 @@ HENG_INLINE void dot_vectors(Vi (&sums)[T], const uint8_t* w, const int8_t* q, s
   }
 }
 
+// Part of a group: vectors [first, first + n), and what the weights' zero takes off each token.
+struct GroupPart {
+  size_t first, n;
+  const int32_t* negative_sum;
+};
+
+// sum of (q - zero) * x over the part, exact.
+template <typename Kind, size_t T>
+HENG_INLINE void group_sums(const PanelTask& p, const uint8_t* w, const int8_t* q, GroupPart part,
+                            Vi (&sums)[T]) {
+  const auto zero_part = [&](size_t t) {
+    return shift_left(set1_i(part.negative_sum[t]), p.zero_shift);
+  };
+  const size_t end = part.first + part.n;
+  if constexpr (Kind::passes == 2) {
+    for (Vi& sum : sums) sum = set1_i(0);
+    dot_vectors<Kind, T>(sums, w, q, part.first, end);
+    for (size_t t = 0; t < T; ++t) {
+      sums[t] = times_128(sums[t]);
+      if (!Kind::has_min) sums[t] = add_i(sums[t], zero_part(t));
+    }
+    dot_vectors<Kind, T>(sums, w, q + kGroup, part.first, end);
+  } else {
+    for (size_t t = 0; t < T; ++t) sums[t] = Kind::has_min ? set1_i(0) : zero_part(t);
+    dot_vectors<Kind, T>(sums, w, q, part.first, end);
+  }
+}
+
 // A few tokens read each panel once, from memory: every record asks for the one this far ahead.
 constexpr size_t kPrefetchBytes = 4096;
 
@@ -103,21 +132,14 @@ HENG_INLINE void int_tile(const PanelTask& p, Vf (&acc)[T]) {
   for (Vf& a : acc) a = zero_f();
   for (size_t g = 0; g < p.n_groups; ++g) {
     const uint8_t* w = p.data + g * Kind::record_bytes;
-    const int8_t* q = p.q + g * p.tile_tokens * kTokenGroupBytes;
+    const int8_t* q = p.q + g * p.tile_tokens * Kind::token_bytes;
     const float* x_scale = p.x_scale + g * p.tile_tokens;
     prefetch_record<Kind, T>(w);
     for (size_t part = 0; part < kParts; ++part) {
       const size_t at = g * kParts + part;
       Vi sums[T];
-      for (size_t t = 0; t < T; ++t) sums[t] = set1_i(0);
-      dot_vectors<Kind, T>(sums, w, q, part * kVectors, (part + 1) * kVectors);
-      for (size_t t = 0; t < T; ++t) {
-        sums[t] = times_128(sums[t]);
-        if (!Kind::has_min) {
-          sums[t] = add_i(sums[t], set1_i(-p.zero * p.sum[at * p.tile_tokens + t]));
-        }
-      }
-      dot_vectors<Kind, T>(sums, w, q + kGroup, part * kVectors, (part + 1) * kVectors);
+      group_sums<Kind, T>(p, w, q, {part * kVectors, kVectors, p.negative_sum + at * p.tile_tokens},
+                          sums);
       const Vf scale = load_scales<Kind>(w + Kind::data_bytes + part * Kind::scale_bytes);
       for (size_t t = 0; t < T; ++t) {
         acc[t] = fma(mul(to_float(sums[t]), set1(x_scale[t])), scale, acc[t]);
@@ -155,9 +177,9 @@ template <typename Kind, size_t T>
 void panel_tokens(PanelTask p, const PanelOutput& to, size_t token, size_t in_tile) {
   constexpr size_t kParts = kGroup / Kind::length;
   static_assert(kParts == 1 || kParts == 2);
-  p.q += in_tile * kTokenGroupBytes;
+  p.q += in_tile * Kind::token_bytes;
   p.x_scale += in_tile;
-  p.sum += in_tile;
+  p.negative_sum += in_tile;
   p.scaled_sum += in_tile;
   Vf acc[T];
   int_tile<Kind, T>(p, acc);
@@ -195,20 +217,20 @@ void one_panel(const IntJob& job, size_t panel, size_t begin, size_t end) {
     const size_t nt = end - t < kTokenTile ? end - t : kTokenTile;
     PanelTask p{};
     p.data = data;
-    p.q = x.q + 2 * t * w.k;
+    p.q = x.q + Kind::passes * t * w.k;
     p.x_scale = x.scale + t * groups;
-    p.sum = (halves ? x.half_sum : x.sum) + t * parts;
+    p.negative_sum = (halves ? x.half_negative_sum : x.negative_sum) + t * parts;
     p.scaled_sum = (halves ? x.scaled_half_sum : x.scaled_sum) + t * parts;
     p.tile_tokens = nt;
     p.n_groups = groups;
-    p.zero = w.zero;
+    p.zero_shift = w.zero_shift;
     panel_tile<Kind>(p, to, t);
   }
 }
 
 template <typename Kind>
 void panels_of_kind(const IntJob& job, size_t panel_begin, size_t panel_end) {
-  size_t block = kIntBlockBytes / (2 * job.w.k) / kTokenTile * kTokenTile;
+  size_t block = kIntBlockBytes / (Kind::passes * job.w.k) / kTokenTile * kTokenTile;
   if (block < kTokenTile) block = kTokenTile;
   const size_t n = job.x.n_tokens;
   for (size_t t = 0; t < n; t += block) {
@@ -220,66 +242,91 @@ void panels_of_kind(const IntJob& job, size_t panel_begin, size_t panel_end) {
 }
 
 // The kinds that the formats need: see pack_panels.
+template <size_t kPasses>
+void int_panels(const IntJob& job, size_t begin, size_t end) {
+  const IntPanels& w = job.w;
+  const bool four = w.bits == 4, half = w.half_scales, min = w.has_min,
+             short_group = w.group_length == 16;
+  using enum Width;
+  if (four && half && !min)
+    return panels_of_kind<PanelKind<kPasses, k4, true, false, 32>>(job, begin, end);
+  if (four && half && min)
+    return panels_of_kind<PanelKind<kPasses, k4, true, true, 32>>(job, begin, end);
+  if (four && !short_group)
+    return panels_of_kind<PanelKind<kPasses, k4, false, true, 32>>(job, begin, end);
+  if (four && min) return panels_of_kind<PanelKind<kPasses, k4, false, true, 16>>(job, begin, end);
+  if (four) return panels_of_kind<PanelKind<kPasses, k4, false, false, 16>>(job, begin, end);
+  if (w.full_range)
+    return panels_of_kind<PanelKind<kPasses, k8Full, true, false, 32>>(job, begin, end);
+  if (half && !min) return panels_of_kind<PanelKind<kPasses, k8, true, false, 32>>(job, begin, end);
+  if (half) return panels_of_kind<PanelKind<kPasses, k8, true, true, 32>>(job, begin, end);
+  if (min) return panels_of_kind<PanelKind<kPasses, k8, false, true, 32>>(job, begin, end);
+  panels_of_kind<PanelKind<kPasses, k8, false, false, 16>>(job, begin, end);
+}
+
 void matmul_int(const IntPanels& w, const IntActivations& x, const Output& out, size_t rows,
                 size_t begin, size_t end) {
   const IntJob job{w, x, out, rows};
-  const bool four = w.bits == 4, half = w.half_scales, min = w.has_min,
-             short_group = w.group_length == 16;
-  if (four && half && !min)
-    return panels_of_kind<PanelKind<Width::k4, true, false, 32>>(job, begin, end);
-  if (four && half && min)
-    return panels_of_kind<PanelKind<Width::k4, true, true, 32>>(job, begin, end);
-  if (four && !short_group)
-    return panels_of_kind<PanelKind<Width::k4, false, true, 32>>(job, begin, end);
-  if (four && min) return panels_of_kind<PanelKind<Width::k4, false, true, 16>>(job, begin, end);
-  if (four) return panels_of_kind<PanelKind<Width::k4, false, false, 16>>(job, begin, end);
-  if (w.full_range)
-    return panels_of_kind<PanelKind<Width::k8Full, true, false, 32>>(job, begin, end);
-  if (half && !min) return panels_of_kind<PanelKind<Width::k8, true, false, 32>>(job, begin, end);
-  if (half) return panels_of_kind<PanelKind<Width::k8, true, true, 32>>(job, begin, end);
-  if (min) return panels_of_kind<PanelKind<Width::k8, false, true, 32>>(job, begin, end);
-  panels_of_kind<PanelKind<Width::k8, false, false, 16>>(job, begin, end);
+  if (x.bits == ActivationBits::k8) {
+    int_panels<1>(job, begin, end);
+  } else {
+    int_panels<2>(job, begin, end);
+  }
 }
 
-constexpr float kLargestInt = 127 * 128;
-
-// q = 128 * high + low, low in [-64, 63].
-HENG_INLINE void store_split(int8_t* at, Vi q) {
-  const Vi high = over_128(add_i(q, set1_i(64)));
-  store_i8(at, high);
-  store_i8(at + kGroup, sub_i(q, times_128(high)));
+// The 16 q of half a group: as they are, or q = 128 * high + low with low in [-64, 63].
+template <size_t kPasses>
+HENG_INLINE void store_q(int8_t* at, Vi q) {
+  if constexpr (kPasses == 1) {
+    store_i8(at, q);
+  } else {
+    const Vi high = over_128(add_i(q, set1_i(64)));
+    store_i8(at, high);
+    store_i8(at + kGroup, sub_i(q, times_128(high)));
+  }
 }
 
 // One token's group of 32, into its places in the tile-major arrays of kernel_table.h.
+template <size_t kPasses>
 void quantize_group(const float* x, const IntActivations& out, size_t at_32, size_t at_16,
                     size_t half_stride) {
+  constexpr float kLargest = kPasses == 1 ? 127 : 127 * 128;
   const Vf a = load(x), b = load(x + kLanes);
   const float largest = max_lane(max(abs(a), abs(b)));
-  const float scale = largest / kLargestInt;
-  const Vf inverse = set1(largest > 0 ? kLargestInt / largest : 0.0f);
+  const float scale = largest / kLargest;
+  const Vf inverse = set1(largest > 0 ? kLargest / largest : 0.0f);
   const Vi qa = round_to_int(mul(a, inverse)), qb = round_to_int(mul(b, inverse));
-  int8_t* q = out.q + at_32 * kTokenGroupBytes;
-  store_split(q, qa);
-  store_split(q + kLanes, qb);
+  int8_t* q = out.q + at_32 * kPasses * kGroup;
+  store_q<kPasses>(q, qa);
+  store_q<kPasses>(q + kLanes, qb);
   const int32_t sum_a = sum_lanes(qa), sum_b = sum_lanes(qb);
   out.scale[at_32] = scale;
-  out.sum[at_32] = sum_a + sum_b;
+  out.negative_sum[at_32] = -(sum_a + sum_b);
   out.scaled_sum[at_32] = scale * static_cast<float>(sum_a + sum_b);
-  out.half_sum[at_16] = sum_a;
-  out.half_sum[at_16 + half_stride] = sum_b;
+  out.half_negative_sum[at_16] = -sum_a;
+  out.half_negative_sum[at_16 + half_stride] = -sum_b;
   out.scaled_half_sum[at_16] = scale * static_cast<float>(sum_a);
   out.scaled_half_sum[at_16 + half_stride] = scale * static_cast<float>(sum_b);
 }
 
-void quantize(const float* x, const IntActivations& out, size_t begin, size_t end) {
+template <size_t kPasses>
+void quantize_tokens(const float* x, const IntActivations& out, size_t begin, size_t end) {
   const size_t groups = out.k / kGroup;
   for (size_t t = begin; t < end; ++t) {
     const size_t tile = t / kTokenTile * kTokenTile, in_tile = t - tile;
     const size_t nt = out.n_tokens - tile < kTokenTile ? out.n_tokens - tile : kTokenTile;
     for (size_t g = 0; g < groups; ++g) {
-      quantize_group(x + t * out.k + g * kGroup, out, tile * groups + g * nt + in_tile,
-                     2 * tile * groups + 2 * g * nt + in_tile, nt);
+      quantize_group<kPasses>(x + t * out.k + g * kGroup, out, tile * groups + g * nt + in_tile,
+                              2 * tile * groups + 2 * g * nt + in_tile, nt);
     }
+  }
+}
+
+void quantize(const float* x, const IntActivations& out, size_t begin, size_t end) {
+  if (out.bits == ActivationBits::k8) {
+    quantize_tokens<1>(x, out, begin, end);
+  } else {
+    quantize_tokens<2>(x, out, begin, end);
   }
 }
 

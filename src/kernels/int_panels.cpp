@@ -1,5 +1,6 @@
 #include "kernels/int_panels.h"
 
+#include <bit>
 #include <cmath>
 #include <cstring>
 
@@ -24,7 +25,9 @@ IntPanels layout(const formats::WeightFormat& format, size_t k) {
   p.half_scales = format.half_scales;
   p.has_min = format.zero < 0;
   p.group_length = static_cast<uint8_t>(format.group_length);
-  p.zero = format.zero < 0 ? 0 : format.zero;
+  p.zero_shift = format.zero < 0
+                     ? 0
+                     : static_cast<uint8_t>(std::countr_zero(static_cast<unsigned>(format.zero)));
   const size_t arrays = p.has_min ? 2 : 1;
   p.record_bytes = data_bytes(p) + arrays * scale_bytes(p);
   return p;

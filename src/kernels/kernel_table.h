@@ -17,6 +17,9 @@ namespace heng::kernels {
 
 // Tokens whose activations are interleaved for the integer products.
 inline constexpr size_t kTokenTile = 12;
+// The same for products with plain weights, and what their rows of k are padded to.
+inline constexpr size_t kPlainTile = 6;
+inline constexpr size_t kPlainStep = 32;
 // Rows of a packed panel: one lane each.
 inline constexpr size_t kPanelRows = 16;
 // Weights that share one activation scale.
@@ -35,7 +38,11 @@ struct Output {
 struct PlainMatmul {
   const void* weight;
   size_t k;
-  const void* x;  // [n_tokens, k]: f32, or bf16 where the table's bf16_activations says so
+  // f32, or bf16 where the table's bf16_activations says so, as pack_f32 and pack_bf16 lay it out:
+  // tiles of kPlainTile tokens (the last may be shorter, nt), in each [k / step][nt][step], k
+  // padded with zeros; step is one vector. Row-major inputs whose rows are a multiple of 4096 bytes
+  // apart fall onto the same cache sets, and cost a quarter of the speed.
+  const void* x;
   size_t n_tokens;
   Output out;
 };
@@ -49,7 +56,7 @@ struct PlainMatmul {
 //           8 vectors for 8-bit weights: byte row*4 + j of vector v holds k = 4v + j
 //   scales  [32 / group_length, 16] fp16 or f32
 //   mins    the same, where has_min is set
-// weight = scale * q + min, or scale * (q - zero).
+// weight = scale * q + min, or scale * (q - 2^zero_shift).
 struct IntPanels {
   const uint8_t* data;
   size_t k;  // a multiple of 32
@@ -59,22 +66,27 @@ struct IntPanels {
   uint8_t half_scales;  // 1: scales and mins are fp16
   uint8_t has_min;
   uint8_t group_length;  // 16 or 32
-  int32_t zero;
+  uint8_t zero_shift;    // without has_min: zero = 2^zero_shift
 };
 
-// Activations as 15-bit integers, per token and group of 32: x = scale * (128 * high + low), with
-// scale = max |x| / 16256, high in [-127, 127] and low in [-64, 63]: two int8 numbers. One int8
-// alone is what other engines use, and twice as fast; it moves SmolLM2's logits by 0.15 (root mean
-// square), enough to change greedy replies, where two move them by 0.0007 (docs/numerics.md).
+// Activations as integers, per token and group of 32: x = scale * q, in one of two widths.
+// - k8: q in [-127, 127], scale = max |x| / 127: one product a weight, as other engines do it;
+// - k15: q = 128 * high + low, high in [-127, 127] and low in [-64, 63]: two int8 numbers, two
+//   products a weight, scale = max |x| / 16256.
+// docs/numerics.md says what each costs: k8 moves the logits of small models by enough to change
+// greedy replies.
 // Tokens come in tiles of kTokenTile (the last may be shorter, nt); tile i starts at token 12 i,
-// and within a tile the group comes first: q [tile][k/32][nt][64] (32 high, then 32 low), the
+// and within a tile the group comes first: q [tile][k/32][nt][32, or 64: 32 high, then 32 low], the
 // others [tile][k/32][nt] and, for halves, [tile][k/16][nt].
+enum class ActivationBits : uint8_t { k8 = 8, k15 = 15 };
+
 struct IntActivations {
+  ActivationBits bits;
   int8_t* q;
   float* scale;
-  int32_t* sum;       // of 128 * high + low over the group
-  int32_t* half_sum;  // the same over each 16
-  float* scaled_sum;  // scale * sum
+  int32_t* negative_sum;       // of -q over the group
+  int32_t* half_negative_sum;  // the same over each 16
+  float* scaled_sum;           // scale * (sum of q)
   float* scaled_half_sum;
   size_t n_tokens, k;
 };
@@ -86,15 +98,19 @@ struct AttentionArgs {
   const size_t* out_offset;  // [n_queries] and in out
   const size_t*
       n_visible;     // [n_queries] positions 0 .. n_visible-1 are seen, at least 1; ascending
-  size_t n_queries;  // at most kQueryTile
+  size_t n_queries;  // at most kQueryTile; all share each block while it is in the cache
   size_t head_dim;
-  const void* const* blocks;  // per 64 positions: keys [head_dim, 64], then values [64, head_dim]
+  // Per 64 positions: keys [head_dim, 64], then values [64, head_dim]. A bf16 cache holds pairs:
+  // keys [head_dim / 2, 64, 2], values [32, head_dim, 2] with positions 2 i and 2 i + 1 together;
+  // so does an int8 one, behind which f32 scales lie: of the keys [64], of the values [64].
+  const void* const* blocks;
 };
-inline constexpr size_t kQueryTile = 6;
+inline constexpr size_t kQueryTile = 48;
 inline constexpr size_t kKvBlock = 64;
 inline constexpr size_t kMaxHeadDim = 256;
 
-enum class KvType : uint8_t { kF32, kF16, kBF16 };
+enum class KvType : uint8_t { kF32, kF16, kBF16, kI8 };
+inline constexpr size_t kKvTypes = 4;
 
 struct RowNorm {
   const float* x;       // [n, dim]
@@ -117,14 +133,17 @@ struct KernelTable {
                      size_t panel_begin, size_t panel_end);
   // Fills the group-major arrays of `out` for tokens [begin, end) of x [n_tokens, k].
   void (*quantize)(const float* x, const IntActivations& out, size_t begin, size_t end);
-  void (*to_bf16)(const float* x, uint16_t* out, size_t n);
+  // Tokens [begin, end) of x [n_tokens, k] into their places for the plain products; `out` has
+  // n_tokens rows of k rounded up to kPlainStep elements.
+  void (*pack_f32)(const float* x, size_t n_tokens, size_t k, void* out, size_t begin, size_t end);
+  void (*pack_bf16)(const float* x, size_t n_tokens, size_t k, void* out, size_t begin, size_t end);
 
   // Softmax over a query's visible positions, values summed: out = softmax(q k^T) v, in blocks of
   // 64 from position 0.
-  void (*attention[3])(const AttentionArgs&);  // by KvType
-  // One position's key and value into its block: key[d] at [d, slot], value at [slot, d].
-  void (*write_kv[3])(const float* key, const float* value, void* block, size_t slot,
-                      size_t head_dim);
+  void (*attention[kKvTypes])(const AttentionArgs&);  // by KvType
+  // One position's key and value into its block.
+  void (*write_kv[kKvTypes])(const float* key, const float* value, void* block, size_t slot,
+                             size_t head_dim);
 
   void (*rms_norm)(const RowNorm&);
   // gate[i] = silu(gate[i]) * up[i]

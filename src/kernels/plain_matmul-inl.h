@@ -10,6 +10,8 @@
 namespace heng::HENG_ISA {
 namespace {
 
+using kernels::kPlainStep;
+using kernels::kPlainTile;
 using kernels::Output;
 using kernels::PlainMatmul;
 using kernels::Store;
@@ -26,7 +28,6 @@ struct LoadF32 {
     return load_first(reinterpret_cast<const float*>(p), n);
   }
   static HENG_INLINE Vf x(const X* p) { return load(p); }
-  static HENG_INLINE Vf x_first(const X* p, size_t n) { return load_first(p, n); }
   static HENG_INLINE Vf product(Vf acc, Vf w, Vf x) { return fma(w, x, acc); }
 };
 
@@ -46,9 +47,6 @@ struct LoadBf16 {
     return _mm512_maskz_loadu_epi16((1u << n) - 1, p);
   }
   static HENG_INLINE __m512i x(const X* p) { return load_i(p); }
-  static HENG_INLINE __m512i x_first(const X* p, size_t n) {
-    return _mm512_maskz_loadu_epi16((1u << n) - 1, p);
-  }
   static HENG_INLINE Vf product(Vf acc, __m512i w, __m512i x) {
     return _mm512_dpbf16_ps(acc, (__m512bh)w, (__m512bh)x);
   }
@@ -67,54 +65,137 @@ HENG_INLINE void put(const Output& out, size_t token, size_t row, float sum) {
   *at = out.store == Store::kAdd ? *at + sum : sum;
 }
 
+HENG_INLINE size_t padded(size_t k) {
+  return (k + kPlainStep - 1) / kPlainStep * kPlainStep;
+}
+
+// Some rows of the weight, and what to ask memory for meanwhile.
+struct RowTask {
+  size_t row;
+  const char* ahead;  // the rows that come next, or nullptr
+  size_t ahead_bytes;
+};
+
+// A run of tokens inside one tile of `tile_tokens`.
+template <typename L>
+struct TokenTask {
+  const typename L::X* x;
+  size_t tile_tokens, token;
+};
+
+// One step of k: R rows x T tokens.
+template <typename L, size_t R, size_t T, typename W>
+HENG_INLINE void plain_step(Vf (&acc)[R][T], const W (&w)[R], const typename L::X* x) {
+  for (size_t t = 0; t < T; ++t) {
+    const auto xt = L::x(x + t * L::kStep);
+    for (size_t r = 0; r < R; ++r) acc[r][t] = L::product(acc[r][t], w[r], xt);
+  }
+}
+
+// One token reads the weights as fast as memory gives them: each row asks this far ahead.
+constexpr size_t kRowPrefetchBytes = 2048;
+
 // Rows [row, row + R) x tokens [token, token + T).
 template <typename L, size_t R, size_t T>
-void plain_tile(const PlainMatmul& m, size_t row, size_t token) {
+void plain_tile(const PlainMatmul& m, size_t row, const TokenTask<L>& tokens) {
   const char* w = static_cast<const char*>(m.weight) + row * m.k * L::kBytes;
-  const auto* x = static_cast<const typename L::X*>(m.x) + token * m.k;
+  const size_t row_bytes = m.k * L::kBytes, x_step = tokens.tile_tokens * L::kStep;
+  const auto* x = tokens.x;
   Vf acc[R][T];
   for (auto& of_row : acc) {
     for (Vf& a : of_row) a = zero_f();
   }
+  decltype(L::weight(w)) ws[R];
   const size_t whole = m.k - m.k % L::kStep;
-  for (size_t k = 0; k < whole; k += L::kStep) {
-    decltype(L::x(x)) xs[T];
-    for (size_t t = 0; t < T; ++t) xs[t] = L::x(x + t * m.k + k);
+  for (size_t k = 0; k < whole; k += L::kStep, x += x_step) {
     for (size_t r = 0; r < R; ++r) {
-      const auto wr = L::weight(w + (r * m.k + k) * L::kBytes);
-      for (size_t t = 0; t < T; ++t) acc[r][t] = L::product(acc[r][t], wr, xs[t]);
+      const char* at = w + r * row_bytes + k * L::kBytes;
+      if constexpr (T == 1) __builtin_prefetch(at + kRowPrefetchBytes);
+      ws[r] = L::weight(at);
     }
+    plain_step<L, R, T>(acc, ws, x);
   }
   if (const size_t left = m.k - whole; left > 0) {
     for (size_t r = 0; r < R; ++r) {
-      const auto wr = L::weight_first(w + (r * m.k + whole) * L::kBytes, left);
-      for (size_t t = 0; t < T; ++t) {
-        acc[r][t] = L::product(acc[r][t], wr, L::x_first(x + t * m.k + whole, left));
-      }
+      ws[r] = L::weight_first(w + r * row_bytes + whole * L::kBytes, left);
     }
+    plain_step<L, R, T>(acc, ws, x);
   }
   for (size_t r = 0; r < R; ++r) {
-    for (size_t t = 0; t < T; ++t) put(m.out, token + t, row + r, sum_lanes(acc[r][t]));
+    for (size_t t = 0; t < T; ++t) put(m.out, tokens.token + t, row + r, sum_lanes(acc[r][t]));
   }
 }
 
+// Part `i` of `n` of the bytes that the next rows take.
+HENG_INLINE void prefetch_part(const RowTask& rows, size_t i, size_t n) {
+  if (rows.ahead == nullptr) return;
+  const size_t end = rows.ahead_bytes * (i + 1) / n;
+  for (size_t at = rows.ahead_bytes * i / n / 64 * 64; at < end; at += 64) {
+    __builtin_prefetch(rows.ahead + at);
+  }
+}
+
+// R rows x tokens [begin, end), whole tiles but for the last.
 template <typename L, size_t R>
-void plain_rows(const PlainMatmul& m, size_t row, size_t begin, size_t end) {
-  size_t t = begin;
-  for (; t + 6 <= end; t += 6) plain_tile<L, R, 6>(m, row, t);
-  for (; t + 3 <= end; t += 3) plain_tile<L, R, 3>(m, row, t);
-  for (; t < end; ++t) plain_tile<L, R, 1>(m, row, t);
+void plain_rows(const PlainMatmul& m, const RowTask& rows, size_t begin, size_t end) {
+  const size_t n_tiles = (end - begin + kPlainTile - 1) / kPlainTile, k = padded(m.k);
+  for (size_t i = 0; i < n_tiles; ++i) {
+    const size_t first = begin + i * kPlainTile;
+    const size_t nt = end - first < kPlainTile ? end - first : kPlainTile;
+    const auto* x = static_cast<const typename L::X*>(m.x) + first * k;
+    if (n_tiles > 1) prefetch_part(rows, i, n_tiles);
+    size_t t = 0;
+    for (; t + 6 <= nt; t += 6) plain_tile<L, R, 6>(m, rows.row, {x + t * L::kStep, nt, first + t});
+    for (; t + 3 <= nt; t += 3) plain_tile<L, R, 3>(m, rows.row, {x + t * L::kStep, nt, first + t});
+    for (; t < nt; ++t) plain_tile<L, R, 1>(m, rows.row, {x + t * L::kStep, nt, first + t});
+  }
 }
 
 template <typename L>
 void matmul_plain(const PlainMatmul& m, size_t row_begin, size_t row_end) {
-  size_t block = kPlainBlockBytes / (m.k * sizeof(typename L::X)) / 6 * 6;
-  if (block < 6) block = 6;
+  constexpr size_t kRows = 4;
+  size_t block = kPlainBlockBytes / (padded(m.k) * sizeof(typename L::X)) / kPlainTile * kPlainTile;
+  if (block < kPlainTile) block = kPlainTile;
+  const size_t row_bytes = m.k * L::kBytes;
+  const char* weight = static_cast<const char*>(m.weight);
   for (size_t t = 0; t < m.n_tokens; t += block) {
     const size_t end = t + block < m.n_tokens ? t + block : m.n_tokens;
     size_t r = row_begin;
-    for (; r + 4 <= row_end; r += 4) plain_rows<L, 4>(m, r, t, end);
-    for (; r < row_end; ++r) plain_rows<L, 1>(m, r, t, end);
+    for (; r + kRows <= row_end; r += kRows) {
+      const bool more = r + 2 * kRows <= row_end;
+      const RowTask rows{r, more ? weight + (r + kRows) * row_bytes : nullptr, kRows * row_bytes};
+      plain_rows<L, kRows>(m, rows, t, end);
+    }
+    for (; r < row_end; ++r) plain_rows<L, 1>(m, {r, nullptr, 0}, t, end);
+  }
+}
+
+template <typename X>
+HENG_INLINE X converted(float x);
+template <>
+HENG_INLINE float converted<float>(float x) {
+  return x;
+}
+// Not _mm512_cvtneps_pbh where there is one: it flushes subnormals, and the other levels do not.
+template <>
+HENG_INLINE uint16_t converted<uint16_t>(float x) {
+  return float_to_bf16(x);
+}
+
+template <typename X, size_t kStep>
+void pack_plain(const float* x, size_t n_tokens, size_t k, void* out, size_t begin, size_t end) {
+  const size_t width = padded(k);
+  for (size_t token = begin; token < end; ++token) {
+    const size_t first = token / kPlainTile * kPlainTile;
+    const size_t nt = n_tokens - first < kPlainTile ? n_tokens - first : kPlainTile;
+    const float* from = x + token * k;
+    X* to = static_cast<X*>(out) + first * width + (token - first) * kStep;
+    const size_t whole = k - k % kStep;
+    for (size_t i = 0; i < whole; i += kStep, to += nt * kStep) {
+      for (size_t j = 0; j < kStep; ++j) to[j] = converted<X>(from[i + j]);
+    }
+    if (whole == k) continue;
+    for (size_t j = 0; j < kStep; ++j) to[j] = whole + j < k ? converted<X>(from[whole + j]) : X{};
   }
 }
 

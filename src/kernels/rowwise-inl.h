@@ -47,11 +47,6 @@ void swiglu(float* gate, const float* up, size_t n) {
   }
 }
 
-// Not _mm512_cvtneps_pbh where there is one: it flushes subnormals, and the other levels do not.
-void to_bf16_row(const float* x, uint16_t* out, size_t n) {
-  for (size_t i = 0; i < n; ++i) out[i] = float_to_bf16(x[i]);
-}
-
 template <typename Bits>
 bool all_finite(const void* data, size_t n, Bits exponent) {
   const char* p = static_cast<const char*>(data);

@@ -13,6 +13,10 @@ struct Vi {
   __m256i a, b;
 };
 
+struct VfPair {
+  Vf even, odd;
+};
+
 HENG_INLINE Vf zero_f() {
   return {_mm256_setzero_ps(), _mm256_setzero_ps()};
 }
@@ -79,6 +83,11 @@ HENG_INLINE Vi add_i(Vi x, Vi y) {
 HENG_INLINE Vi sub_i(Vi x, Vi y) {
   return {_mm256_sub_epi32(x.a, y.a), _mm256_sub_epi32(x.b, y.b)};
 }
+// Each lane times 2^n.
+HENG_INLINE Vi shift_left(Vi x, int n) {
+  const __m128i count = _mm_cvtsi32_si128(n);
+  return {_mm256_sll_epi32(x.a, count), _mm256_sll_epi32(x.b, count)};
+}
 HENG_INLINE Vi times_128(Vi x) {
   return {_mm256_slli_epi32(x.a, 7), _mm256_slli_epi32(x.b, 7)};
 }
@@ -112,6 +121,15 @@ HENG_INLINE Vf load_bf16(const void* p) {
 }
 HENG_INLINE void copy_first(uint16_t* t, const void* p, size_t n) {
   __builtin_memcpy(t, p, 2 * n);
+}
+// 32 bf16 in memory: those at even places, and those at odd ones.
+HENG_INLINE VfPair load_bf16_pairs(const void* p) {
+  const Vi both = load_i(p);
+  const __m256i high = _mm256_set1_epi32(static_cast<int32_t>(0xffff0000));
+  return {{_mm256_castsi256_ps(_mm256_slli_epi32(both.a, 16)),
+           _mm256_castsi256_ps(_mm256_slli_epi32(both.b, 16))},
+          {_mm256_castsi256_ps(_mm256_and_si256(both.a, high)),
+           _mm256_castsi256_ps(_mm256_and_si256(both.b, high))}};
 }
 HENG_INLINE Vf load_first_f16(const void* p, size_t n) {
   alignas(32) uint16_t t[16] = {};

@@ -10,6 +10,10 @@ namespace {
 using Vf = __m512;
 using Vi = __m512i;  // 16 x i32, or 64 bytes
 
+struct VfPair {
+  Vf even, odd;
+};
+
 HENG_INLINE Vf zero_f() {
   return _mm512_setzero_ps();
 }
@@ -74,6 +78,10 @@ HENG_INLINE Vi add_i(Vi a, Vi b) {
 HENG_INLINE Vi sub_i(Vi a, Vi b) {
   return _mm512_sub_epi32(a, b);
 }
+// Each lane times 2^n.
+HENG_INLINE Vi shift_left(Vi a, int n) {
+  return _mm512_sll_epi32(a, _mm_cvtsi32_si128(n));
+}
 HENG_INLINE Vi times_128(Vi a) {
   return _mm512_slli_epi32(a, 7);
 }
@@ -97,6 +105,13 @@ HENG_INLINE Vf load_f16(const void* p) {
 HENG_INLINE Vf load_bf16(const void* p) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(
       _mm512_cvtepu16_epi32(_mm256_loadu_si256(static_cast<const __m256i*>(p))), 16));
+}
+// 32 bf16 in memory: those at even places, and those at odd ones.
+HENG_INLINE VfPair load_bf16_pairs(const void* p) {
+  const Vi both = load_i(p);
+  const Vi high = _mm512_set1_epi32(static_cast<int32_t>(0xffff0000));
+  return {_mm512_castsi512_ps(_mm512_slli_epi32(both, 16)),
+          _mm512_castsi512_ps(_mm512_and_si512(both, high))};
 }
 // The first n (< 16) of a row whose end may be the end of a mapped file.
 HENG_INLINE Vf load_first_f16(const void* p, size_t n) {

@@ -34,6 +34,10 @@ HENG_INLINE uint16_t half_at(const void* p, size_t i) {
   return h;
 }
 
+struct VfPair {
+  Vf even, odd;
+};
+
 HENG_INLINE Vf zero_f() {
   return {};
 }
@@ -89,6 +93,10 @@ HENG_INLINE Vi add_i(Vi a, Vi b) {
 HENG_INLINE Vi sub_i(Vi a, Vi b) {
   return map_i([&](size_t i) { return a.v[i] - b.v[i]; });
 }
+// Each lane times 2^n.
+HENG_INLINE Vi shift_left(Vi a, int n) {
+  return map_i([&](size_t i) { return a.v[i] * (1 << n); });
+}
 HENG_INLINE Vi times_128(Vi a) {
   return map_i([&](size_t i) { return a.v[i] * 128; });
 }
@@ -105,6 +113,17 @@ HENG_INLINE Vf power_of_two(Vi n) {
 }
 HENG_INLINE Vf keep_where_ge(Vf a, Vf x, Vf y) {
   return map([&](size_t i) { return x.v[i] >= y.v[i] ? a.v[i] : 0.0f; });
+}
+// 32 bf16 in memory: those at even places, and those at odd ones.
+HENG_INLINE VfPair load_bf16_pairs(const void* p) {
+  uint16_t bits[2 * kLanes];
+  __builtin_memcpy(bits, p, sizeof(bits));
+  VfPair pair;
+  for (size_t i = 0; i < kLanes; ++i) {
+    pair.even.v[i] = bf16_to_float(bits[2 * i]);
+    pair.odd.v[i] = bf16_to_float(bits[2 * i + 1]);
+  }
+  return pair;
 }
 HENG_INLINE Vf load_first_f16(const void* p, size_t n) {
   return map([&](size_t i) { return i < n ? half_to_float(half_at(p, i)) : 0.0f; });

@@ -2,7 +2,19 @@
 
 namespace heng::ops {
 
-size_t kv_element_bytes(KvType type) { return type == KvType::kF32 ? 4 : 2; }
+size_t KvLayout::section_bytes() const {
+  const size_t numbers = 2 * head_dim * kKvBlockTokens;
+  switch (type) {
+    case KvType::kF32:
+      return numbers * 4;
+    case KvType::kF16:
+    case KvType::kBF16:
+      return numbers * 2;
+    case KvType::kI8:
+      return numbers + 2 * kKvBlockTokens * sizeof(float);
+  }
+  return 0;
+}
 
 void Backend::embed(const Matrix& table, std::span<const int32_t> ids, float* out) {
   for (size_t t = 0; t < ids.size(); ++t) {

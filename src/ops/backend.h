@@ -19,12 +19,11 @@
 
 namespace heng::ops {
 
+using kernels::ActivationBits;
 using kernels::KvType;
 using kernels::Store;
 
 inline constexpr size_t kKvBlockTokens = kernels::kKvBlock;
-
-size_t kv_element_bytes(KvType type);
 
 // Part of a batch that belongs to one sequence: rows [first, first + n) of the activations stand at
 // positions start .. start + n - 1. `blocks[b]` holds keys and values of positions 64b .. 64b + 63
@@ -38,8 +37,10 @@ struct KvLayout {
   KvType type = KvType::kF32;
   size_t n_layers = 0, n_kv_heads = 0, head_dim = 0;
 
-  // Bytes of one (layer, head): keys [head_dim, 64], then values [64, head_dim].
-  size_t section_bytes() const { return 2 * head_dim * kKvBlockTokens * kv_element_bytes(type); }
+  // Bytes of one (layer, head): keys [head_dim, 64], then values [64, head_dim]; in a bf16 cache
+  // neighbours along d (keys) and along positions (values) lie in pairs, and an int8 one has a
+  // scale for each key and value: AttentionArgs draws them.
+  size_t section_bytes() const;
   size_t block_bytes() const { return n_layers * n_kv_heads * section_bytes(); }
   size_t offset(size_t layer, size_t kv_head) const {
     return (layer * n_kv_heads + kv_head) * section_bytes();
@@ -112,7 +113,9 @@ class Backend {
 
 // Plain loops, fp32 with double sums; one thread.
 std::unique_ptr<Backend> make_reference_backend();
-// The kernels of `table` on `n_threads` threads.
-std::unique_ptr<Backend> make_cpu_backend(const kernels::KernelTable& table, int n_threads);
+// The kernels of `table` on `n_threads` threads; `bits`: of inputs to products with quantised
+// weights.
+std::unique_ptr<Backend> make_cpu_backend(const kernels::KernelTable& table, int n_threads,
+                                          ActivationBits bits);
 
 }  // namespace heng::ops

@@ -37,7 +37,8 @@ Kind kind_of(const Matrix& m) {
 
 class CpuBackend final : public Backend {
  public:
-  CpuBackend(const kernels::KernelTable& table, int n_threads) : table_(table), pool_(n_threads) {}
+  CpuBackend(const kernels::KernelTable& table, int n_threads, ActivationBits bits)
+      : table_(table), pool_(n_threads), int_x_(bits) {}
 
   std::string_view name() const override { return table_.level; }
   bool multiplies_bf16() const override { return table_.bf16_activations; }
@@ -87,12 +88,12 @@ class CpuBackend final : public Backend {
     size_t work = 0;
     for (const LinearJob& job : jobs) work += job.weight->rows * k * n;
     if (pool_.size() == 1 || work < kSerialWork) {
-      for (const LinearJob& job : jobs) run_part(job, x, n, 0, 1);
+      for (const LinearJob& job : jobs) run_part(job, n, 0, 1);
       return;
     }
     pool_.run([&](int index) {
       for (const LinearJob& job : jobs) {
-        run_part(job, x, n, static_cast<size_t>(index), static_cast<size_t>(pool_.size()));
+        run_part(job, n, static_cast<size_t>(index), static_cast<size_t>(pool_.size()));
       }
     });
   }
@@ -145,27 +146,35 @@ class CpuBackend final : public Backend {
 
   // Converts x once for all jobs, to what their kernels read.
   void prepare_inputs(const float* x, size_t n, size_t k, std::span<const LinearJob> jobs) {
-    bool ints = false, bf16 = false;
+    bool ints = false, bf16 = false, f32 = false;
     for (const LinearJob& job : jobs) {
       const Kind kind = kind_of(*job.weight);
-      ints = ints || kind == Kind::kPacked;
-      bf16 = bf16 || (kind == Kind::kBf16 && table_.bf16_activations);
+      (kind == Kind::kPacked ? ints : takes_bf16(kind) ? bf16 : f32) = true;
     }
     if (ints) {
       int_x_.resize(n, k);
       for_tokens(n, k,
                  [&](size_t begin, size_t end) { table_.quantize(x, int_x_.view(), begin, end); });
     }
-    if (bf16) {
-      if (bf16_x_.size() < n * k) bf16_x_.resize(n * k);
-      for_tokens(n, k, [&](size_t begin, size_t end) {
-        table_.to_bf16(x + begin * k, bf16_x_.data() + begin * k, (end - begin) * k);
-      });
-    }
+    if (bf16) pack(x, n, k, table_.pack_bf16, bf16_x_);
+    if (f32) pack(x, n, k, table_.pack_f32, f32_x_);
+  }
+
+  bool takes_bf16(Kind kind) const { return kind == Kind::kBf16 && table_.bf16_activations; }
+
+  template <typename X>
+  void pack(const float* x, size_t n, size_t k,
+            void (*pack_tokens)(const float*, size_t, size_t, void*, size_t, size_t),
+            std::vector<X>& out) {
+    constexpr size_t kStep = kernels::kPlainStep;
+    const size_t room = n * ((k + kStep - 1) / kStep * kStep);
+    if (out.size() < room) out.resize(room);
+    for_tokens(n, k,
+               [&](size_t begin, size_t end) { pack_tokens(x, n, k, out.data(), begin, end); });
   }
 
   // Part `index` of `parts` of one job's rows.
-  void run_part(const LinearJob& job, const float* x, size_t n, size_t index, size_t parts) {
+  void run_part(const LinearJob& job, size_t n, size_t index, size_t parts) {
     const Matrix& m = *job.weight;
     const kernels::Output out{job.out, job.out_stride, job.bias, job.store};
     const Kind kind = kind_of(m);
@@ -175,13 +184,13 @@ class CpuBackend final : public Backend {
       return;
     }
     const Range part = split_range(m.rows, 4, index, parts);
-    kernels::PlainMatmul args{m.data, m.cols, x, n, out};
+    const void* x = takes_bf16(kind) ? static_cast<const void*>(bf16_x_.data()) : f32_x_.data();
+    const kernels::PlainMatmul args{m.data, m.cols, x, n, out};
     if (kind == Kind::kF32) {
       table_.matmul_f32(args, part.begin, part.end);
     } else if (kind == Kind::kF16) {
       table_.matmul_f16(args, part.begin, part.end);
     } else {
-      if (table_.bf16_activations) args.x = bf16_x_.data();
       table_.matmul_bf16(args, part.begin, part.end);
     }
   }
@@ -275,12 +284,14 @@ class CpuBackend final : public Backend {
   ThreadPool pool_;
   IntActivationBuffer int_x_;
   std::vector<uint16_t> bf16_x_;
+  std::vector<float> f32_x_;
 };
 
 }  // namespace
 
-std::unique_ptr<Backend> make_cpu_backend(const kernels::KernelTable& table, int n_threads) {
-  return std::make_unique<CpuBackend>(table, n_threads);
+std::unique_ptr<Backend> make_cpu_backend(const kernels::KernelTable& table, int n_threads,
+                                          ActivationBits bits) {
+  return std::make_unique<CpuBackend>(table, n_threads, bits);
 }
 
 }  // namespace heng::ops

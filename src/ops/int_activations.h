@@ -1,4 +1,4 @@
-// Memory for one input as 15-bit integer groups (kernels::IntActivations). Grows, never shrinks;
+// Memory for one input as groups of integers (kernels::IntActivations). Grows, never shrinks;
 // owns its arrays.
 #pragma once
 
@@ -12,26 +12,37 @@ namespace heng::ops {
 
 class IntActivationBuffer {
  public:
+  explicit IntActivationBuffer(kernels::ActivationBits bits) : bits_(bits) {}
+
   // Room for [n_tokens, k]; k a multiple of 32. Contents are undefined afterwards.
   void resize(size_t n_tokens, size_t k) {
     const size_t groups = n_tokens * k / kernels::kGroup;
     if (scale_.size() < groups) {
-      q_.resize(2 * groups * kernels::kGroup);  // high and low
+      const size_t parts = bits_ == kernels::ActivationBits::k15 ? 2 : 1;  // high and low
+      q_.resize(parts * groups * kernels::kGroup);
       scale_.resize(groups);
-      sum_.resize(groups);
-      half_sum_.resize(2 * groups);
+      negative_sum_.resize(groups);
+      half_negative_sum_.resize(2 * groups);
       scaled_sum_.resize(groups);
       scaled_half_sum_.resize(2 * groups);
     }
-    view_ = {q_.data(),          scale_.data(),           sum_.data(), half_sum_.data(),
-             scaled_sum_.data(), scaled_half_sum_.data(), n_tokens,    k};
+    view_ = {bits_,
+             q_.data(),
+             scale_.data(),
+             negative_sum_.data(),
+             half_negative_sum_.data(),
+             scaled_sum_.data(),
+             scaled_half_sum_.data(),
+             n_tokens,
+             k};
   }
   const kernels::IntActivations& view() const { return view_; }
 
  private:
+  kernels::ActivationBits bits_;
   std::vector<int8_t> q_;
   std::vector<float> scale_, scaled_sum_, scaled_half_sum_;
-  std::vector<int32_t> sum_, half_sum_;
+  std::vector<int32_t> negative_sum_, half_negative_sum_;
   kernels::IntActivations view_{};
 };
 

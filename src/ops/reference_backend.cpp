@@ -18,20 +18,71 @@ std::vector<float> decoded_row(const Matrix& m, size_t r) {
   return row;
 }
 
-float load_kv(KvType type, const std::byte* section, size_t index) {
-  if (type == KvType::kF32) return reinterpret_cast<const float*>(section)[index];
-  const uint16_t bits = reinterpret_cast<const uint16_t*>(section)[index];
-  return type == KvType::kF16 ? half_to_float(bits) : bf16_to_float(bits);
-}
+// One section of the cache, number by number.
+class KvSection {
+ public:
+  KvSection(const KvLayout& layout, std::byte* data) : l_(layout), data_(data) {}
 
-void store_kv(KvType type, std::byte* section, size_t index, float value) {
-  if (type == KvType::kF32) {
-    reinterpret_cast<float*>(section)[index] = value;
-  } else {
-    reinterpret_cast<uint16_t*>(section)[index] =
-        type == KvType::kF16 ? float_to_half(value) : float_to_bf16(value);
+  void store(size_t slot, const float* key, const float* value) {
+    float key_scale = 1, value_scale = 1;
+    if (l_.type == KvType::kI8) {
+      key_scale = scales()[slot] = int8_scale(key);
+      value_scale = scales()[kKvBlockTokens + slot] = int8_scale(value);
+    }
+    for (size_t d = 0; d < l_.head_dim; ++d) {
+      put(key_index(d, slot), key[d], key_scale);
+      put(value_index(d, slot), value[d], value_scale);
+    }
   }
-}
+  float key(size_t d, size_t slot) const {
+    const float scale = l_.type == KvType::kI8 ? scales()[slot] : 1;
+    return get(key_index(d, slot)) * scale;
+  }
+  float value(size_t d, size_t slot) const {
+    const float scale = l_.type == KvType::kI8 ? scales()[kKvBlockTokens + slot] : 1;
+    return get(value_index(d, slot)) * scale;
+  }
+
+ private:
+  bool pairs() const { return l_.type == KvType::kBF16 || l_.type == KvType::kI8; }
+  size_t key_index(size_t d, size_t slot) const {
+    if (!pairs()) return d * kKvBlockTokens + slot;
+    return (d / 2 * kKvBlockTokens + slot) * 2 + d % 2;
+  }
+  size_t value_index(size_t d, size_t slot) const {
+    const size_t first = l_.head_dim * kKvBlockTokens;
+    if (!pairs()) return first + slot * l_.head_dim + d;
+    return first + (slot / 2 * l_.head_dim + d) * 2 + slot % 2;
+  }
+  float* scales() const {
+    return reinterpret_cast<float*>(data_ + 2 * l_.head_dim * kKvBlockTokens);
+  }
+  float int8_scale(const float* x) const {
+    float largest = 0;
+    for (size_t d = 0; d < l_.head_dim; ++d) largest = std::max(largest, std::abs(x[d]));
+    return largest / 127;
+  }
+  void put(size_t index, float x, float scale) {
+    if (l_.type == KvType::kI8) {
+      reinterpret_cast<int8_t*>(data_)[index] =
+          static_cast<int8_t>(scale > 0 ? std::nearbyint(x / scale) : 0);
+    } else if (l_.type == KvType::kF32) {
+      reinterpret_cast<float*>(data_)[index] = x;
+    } else {
+      reinterpret_cast<uint16_t*>(data_)[index] =
+          l_.type == KvType::kF16 ? float_to_half(x) : float_to_bf16(x);
+    }
+  }
+  float get(size_t index) const {
+    if (l_.type == KvType::kI8) return reinterpret_cast<const int8_t*>(data_)[index];
+    if (l_.type == KvType::kF32) return reinterpret_cast<const float*>(data_)[index];
+    const uint16_t bits = reinterpret_cast<const uint16_t*>(data_)[index];
+    return l_.type == KvType::kF16 ? half_to_float(bits) : bf16_to_float(bits);
+  }
+
+  const KvLayout& l_;
+  std::byte* data_;
+};
 
 void rotate(const QkvArgs& a, size_t token, float* head) {
   const size_t half = a.rope_dims / 2;
@@ -108,11 +159,8 @@ class ReferenceBackend final : public Backend {
           float* key = keys + h * d;
           const float* value = key + l.n_kv_heads * d;
           rotate(a, t, key);
-          std::byte* section = s.blocks[pos / kKvBlockTokens] + l.offset(a.layer, h);
-          for (size_t i = 0; i < d; ++i) {
-            store_kv(l.type, section, i * kKvBlockTokens + slot, key[i]);
-            store_kv(l.type, section, d * kKvBlockTokens + slot * d + i, value[i]);
-          }
+          KvSection(l, s.blocks[pos / kKvBlockTokens] + l.offset(a.layer, h))
+              .store(slot, key, value);
         }
       }
     }
@@ -138,24 +186,22 @@ class ReferenceBackend final : public Backend {
     const size_t d = l.head_dim, width = (a.n_heads + 2 * l.n_kv_heads) * d;
     const size_t kv_head = h / (a.n_heads / l.n_kv_heads), n = s.start + t - s.first + 1;
     const float* q = a.qkv + t * width + h * d;
+    const auto section = [&](size_t pos) {
+      return KvSection(l, s.blocks[pos / kKvBlockTokens] + l.offset(a.layer, kv_head));
+    };
     std::vector<double> weight(n);
     double largest = -INFINITY, total = 0;
     for (size_t pos = 0; pos < n; ++pos) {
-      const std::byte* section = s.blocks[pos / kKvBlockTokens] + l.offset(a.layer, kv_head);
-      double score = 0;
       for (size_t i = 0; i < d; ++i) {
-        score += double{q[i]} * load_kv(l.type, section, i * kKvBlockTokens + pos % kKvBlockTokens);
+        weight[pos] += double{q[i]} * section(pos).key(i, pos % kKvBlockTokens);
       }
-      weight[pos] = score;
-      largest = std::max(largest, score);
+      largest = std::max(largest, weight[pos]);
     }
     for (double& w : weight) total += w = std::exp(w - largest);
     for (size_t i = 0; i < d; ++i) {
       double sum = 0;
       for (size_t pos = 0; pos < n; ++pos) {
-        const std::byte* section = s.blocks[pos / kKvBlockTokens] + l.offset(a.layer, kv_head);
-        sum += weight[pos] *
-               load_kv(l.type, section, d * kKvBlockTokens + pos % kKvBlockTokens * d + i);
+        sum += weight[pos] * section(pos).value(i, pos % kKvBlockTokens);
       }
       out[t * a.n_heads * d + h * d + i] = static_cast<float>(sum / total);
     }

@@ -93,7 +93,7 @@ TEST_P(ArchitectureContract, ABatchGivesEachSequenceItsOwnBits) {
   constexpr size_t kSequences = 3;
   const size_t cached[kSequences] = {0, 5, 66}, fresh[kSequences] = {17, 1, 4};
 
-  const auto backend = engine::make_backend(BackendKind::kFast, 2);
+  const auto backend = engine::make_backend(BackendKind::kFast, 2, ops::ActivationBits::k15);
   const ops::KvLayout layout = models::kv_layout(model->spec, model->kv_type);
   models::Workspace work;
   const size_t vocabulary = model->spec.vocabulary;

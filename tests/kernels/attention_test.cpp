@@ -27,11 +27,13 @@ struct Cache {
 
   Cache(const KernelTable& table, KvType type, size_t n, size_t head_dim, uint32_t seed)
       : d(head_dim), keys(normal_floats(n * d, seed)), values(normal_floats(n * d, seed + 1)) {
-    const size_t element = type == KvType::kF32 ? 4 : 2;
+    const size_t bytes = type == KvType::kF32  ? 8 * d * kKvBlock
+                         : type == KvType::kI8 ? 2 * d * kKvBlock + 8 * kKvBlock
+                                               : 4 * d * kKvBlock;
     for (size_t pos = 0; pos < n; ++pos) {
       // Unwritten slots hold NaN patterns: nothing may read them.
       if (pos % kKvBlock == 0) {
-        blocks.emplace_back(2 * d * kKvBlock * element, std::byte{0xff});
+        blocks.emplace_back(bytes, std::byte{0xff});
       }
       table.write_kv[static_cast<size_t>(type)](&keys[pos * d], &values[pos * d],
                                                 blocks.back().data(), pos % kKvBlock, d);
@@ -40,7 +42,16 @@ struct Cache {
   }
 };
 
-float rounded(KvType type, float x) {
+constexpr KvType kAllTypes[] = {KvType::kF32, KvType::kF16, KvType::kBF16, KvType::kI8};
+
+// Element i of the vector [n] at `x` as the cache keeps it.
+float rounded(KvType type, const float* vector, size_t i, size_t n) {
+  const float x = vector[i];
+  if (type == KvType::kI8) {
+    float largest = 0;
+    for (size_t j = 0; j < n; ++j) largest = std::max(largest, std::abs(vector[j]));
+    return std::nearbyint(x * (127 / largest)) * (largest / 127);
+  }
   if (type == KvType::kF16) return half_to_float(float_to_half(x));
   if (type == KvType::kBF16) return bf16_to_float(float_to_bf16(x));
   return x;
@@ -51,13 +62,13 @@ std::vector<double> exact_attention(const Cache& c, KvType type, const float* q,
   double largest = -INFINITY, total = 0;
   for (size_t pos = 0; pos < visible; ++pos) {
     for (size_t i = 0; i < c.d; ++i)
-      weight[pos] += double{q[i]} * rounded(type, c.keys[pos * c.d + i]);
+      weight[pos] += double{q[i]} * rounded(type, &c.keys[pos * c.d], i, c.d);
     largest = std::max(largest, weight[pos]);
   }
   for (double& w : weight) total += w = std::exp(w - largest);
   for (size_t pos = 0; pos < visible; ++pos) {
     for (size_t i = 0; i < c.d; ++i) {
-      out[i] += weight[pos] / total * rounded(type, c.values[pos * c.d + i]);
+      out[i] += weight[pos] / total * rounded(type, &c.values[pos * c.d], i, c.d);
     }
   }
   return out;
@@ -75,7 +86,7 @@ std::vector<float> run_attention(const KernelTable& table, KvType type, const Ca
 }
 
 TEST_P(AttentionOnEachLevel, AttentionMatchesDoubleArithmetic) {
-  for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kBF16}) {
+  for (const KvType type : kAllTypes) {
     for (const size_t d : {16, 64, 80, 128}) {
       const Cache cache(*GetParam(), type, 200, d, 3);
       const auto q = normal_floats(6 * d, 9, 0.3f);
@@ -83,30 +94,41 @@ TEST_P(AttentionOnEachLevel, AttentionMatchesDoubleArithmetic) {
       const auto out = run_attention(*GetParam(), type, cache, q, visible);
       for (size_t i = 0; i < visible.size(); ++i) {
         const auto exact = exact_attention(cache, type, &q[i * d], visible[i]);
-        for (size_t j = 0; j < d; ++j) ASSERT_NEAR(out[i * d + j], exact[j], 4e-6) << d << " " << i;
+        // bf16 products round the query and the weights to 8 bits.
+        const bool pairs = type == KvType::kBF16 || type == KvType::kI8;
+        const bool bf16 = pairs && GetParam()->bf16_activations;
+        const double limit = bf16 ? 0.02 : 4e-6;
+        for (size_t j = 0; j < d; ++j)
+          ASSERT_NEAR(out[i * d + j], exact[j], limit) << d << " " << i;
       }
     }
   }
 }
 
 TEST_P(AttentionOnEachLevel, AQueryHasTheSameBitsAloneAndInATile) {
-  const Cache cache(*GetParam(), KvType::kF16, 150, 64, 5);
-  const auto q = normal_floats(6 * 64, 7, 0.5f);
-  const std::vector<size_t> visible{60, 64, 65, 66, 140, 150};
-  const auto tile = run_attention(*GetParam(), KvType::kF16, cache, q, visible);
-  for (size_t i = 0; i < visible.size(); ++i) {
-    const std::vector<float> one(q.begin() + i * 64, q.begin() + (i + 1) * 64);
-    const auto alone = run_attention(*GetParam(), KvType::kF16, cache, one, {visible[i]});
-    ASSERT_EQ(0, std::memcmp(alone.data(), tile.data() + i * 64, 64 * sizeof(float))) << i;
+  for (const KvType type : kAllTypes) {
+    const Cache cache(*GetParam(), type, 150, 64, 5);
+    const std::vector<size_t> visible{1, 2, 60, 64, 65, 66, 67, 139, 140, 149};
+    const auto q = normal_floats(visible.size() * 64, 7, 0.5f);
+    const auto tile = run_attention(*GetParam(), type, cache, q, visible);
+    for (size_t i = 0; i < visible.size(); ++i) {
+      const std::vector<float> one(q.begin() + i * 64, q.begin() + (i + 1) * 64);
+      const auto alone = run_attention(*GetParam(), type, cache, one, {visible[i]});
+      ASSERT_EQ(0, std::memcmp(alone.data(), tile.data() + i * 64, 64 * sizeof(float))) << i;
+    }
   }
 }
 
 TEST_P(AttentionOnEachLevel, AttentionHasTheBitsOfTheScalarLevel) {
   const KernelTable& scalar = level_by_name("scalar");
-  const Cache cache(scalar, KvType::kBF16, 100, 32, 5);
-  const auto q = normal_floats(3 * 32, 7, 0.5f);
-  EXPECT_EQ(run_attention(*GetParam(), KvType::kBF16, cache, q, {98, 99, 100}),
-            run_attention(scalar, KvType::kBF16, cache, q, {98, 99, 100}));
+  for (const KvType type : kAllTypes) {
+    const bool pairs = type == KvType::kBF16 || type == KvType::kI8;
+    if (pairs && GetParam()->bf16_activations) continue;
+    const Cache cache(scalar, type, 100, 32, 5);
+    const auto q = normal_floats(3 * 32, 7, 0.5f);
+    EXPECT_EQ(run_attention(*GetParam(), type, cache, q, {97, 98, 99}),
+              run_attention(scalar, type, cache, q, {97, 98, 99}));
+  }
 }
 
 TEST_P(AttentionOnEachLevel, NormMatchesDoubleArithmetic) {

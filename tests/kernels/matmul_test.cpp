@@ -24,6 +24,8 @@ struct Case {
   size_t rows, k, n;
 };
 
+constexpr ActivationBits kWidths[] = {ActivationBits::k8, ActivationBits::k15};
+
 class MatmulOnEachLevel : public ::testing::TestWithParam<const KernelTable*> {};
 
 INSTANTIATE_TEST_SUITE_P(Level, MatmulOnEachLevel, ::testing::ValuesIn(supported_levels()),
@@ -31,7 +33,9 @@ INSTANTIATE_TEST_SUITE_P(Level, MatmulOnEachLevel, ::testing::ValuesIn(supported
 
 // What the integer product should give: the quantised activations times the decoded weights.
 std::vector<double> exact_int_product(const formats::WeightFormat& f, const std::byte* weights,
-                                      const std::vector<float>& x, const Case& c) {
+                                      const std::vector<float>& x, const Case& c,
+                                      ActivationBits bits) {
+  const float most = bits == ActivationBits::k8 ? 127.0f : 16256.0f;
   std::vector<float> decoded(c.rows * c.k);
   f.decode_row(weights, decoded.data(), decoded.size());
   std::vector<double> out(c.n * c.rows);
@@ -40,9 +44,9 @@ std::vector<double> exact_int_product(const formats::WeightFormat& f, const std:
     for (size_t g = 0; g < c.k; g += kGroup) {
       float largest = 0;
       for (size_t i = g; i < g + kGroup; ++i) largest = std::max(largest, std::abs(x[t * c.k + i]));
-      const float inverse = largest > 0 ? 16256.0f / largest : 0.0f;
+      const float inverse = largest > 0 ? most / largest : 0.0f;
       for (size_t i = g; i < g + kGroup; ++i) {
-        row[i] = std::nearbyint(x[t * c.k + i] * inverse) * double{largest / 16256.0f};
+        row[i] = std::nearbyint(x[t * c.k + i] * inverse) * double{largest / most};
       }
     }
     for (size_t r = 0; r < c.rows; ++r) {
@@ -64,8 +68,9 @@ struct Packed {
 };
 
 std::vector<float> int_product(const KernelTable& table, const PackedMatrix& packed,
-                               const std::vector<float>& x, const Case& c, size_t panel_split) {
-  ops::IntActivationBuffer acts;
+                               const std::vector<float>& x, const Case& c, ActivationBits bits,
+                               size_t panel_split) {
+  ops::IntActivationBuffer acts(bits);
   acts.resize(c.n, c.k);
   table.quantize(x.data(), acts.view(), 0, c.n);
   std::vector<float> out(c.n * c.rows, NAN);
@@ -85,14 +90,16 @@ TEST_P(MatmulOnEachLevel, IntegerProductsOfEveryFormatMatchDecodedWeights) {
       Packed packed(*f, c.rows, c.k);
       ASSERT_TRUE(packed.pack(weights));
       const auto x = normal_floats(c.n * c.k, 11);
-      const auto out = int_product(*GetParam(), packed.matrix, x, c, 2);
-      const auto exact = exact_int_product(*f, weights.data(), x, c);
-      double largest = 0, worst = 0;
-      for (size_t i = 0; i < out.size(); ++i) {
-        largest = std::max(largest, std::abs(exact[i]));
-        worst = std::max(worst, std::abs(out[i] - exact[i]));
+      for (const ActivationBits bits : kWidths) {
+        const auto out = int_product(*GetParam(), packed.matrix, x, c, bits, 2);
+        const auto exact = exact_int_product(*f, weights.data(), x, c, bits);
+        double largest = 0, worst = 0;
+        for (size_t i = 0; i < out.size(); ++i) {
+          largest = std::max(largest, std::abs(exact[i]));
+          worst = std::max(worst, std::abs(out[i] - exact[i]));
+        }
+        EXPECT_LE(worst, 4e-6 * largest) << f->name << " rows " << c.rows << " k " << c.k;
       }
-      EXPECT_LE(worst, 4e-6 * largest) << f->name << " rows " << c.rows << " k " << c.k;
     }
   }
 }
@@ -105,12 +112,14 @@ TEST_P(MatmulOnEachLevel, IntegerProductsDoNotDependOnTokenCountOrSplit) {
     Packed packed(*f, c.rows, c.k);
     ASSERT_TRUE(packed.pack(weights));
     const auto x = normal_floats(c.n * c.k, 5);
-    const auto all = int_product(*GetParam(), packed.matrix, x, c, 3);
-    for (size_t t = 0; t < c.n; ++t) {
-      const std::vector<float> one(x.begin() + t * c.k, x.begin() + (t + 1) * c.k);
-      const auto alone = int_product(*GetParam(), packed.matrix, one, {c.rows, c.k, 1}, 1);
-      ASSERT_EQ(0, std::memcmp(alone.data(), all.data() + t * c.rows, c.rows * sizeof(float)))
-          << f->name << " token " << t;
+    for (const ActivationBits bits : kWidths) {
+      const auto all = int_product(*GetParam(), packed.matrix, x, c, bits, 3);
+      for (size_t t = 0; t < c.n; ++t) {
+        const std::vector<float> one(x.begin() + t * c.k, x.begin() + (t + 1) * c.k);
+        const auto alone = int_product(*GetParam(), packed.matrix, one, {c.rows, c.k, 1}, bits, 1);
+        ASSERT_EQ(0, std::memcmp(alone.data(), all.data() + t * c.rows, c.rows * sizeof(float)))
+            << f->name << " token " << t;
+      }
     }
   }
 }
@@ -123,9 +132,11 @@ TEST_P(MatmulOnEachLevel, IntegerProductsHaveTheBitsOfTheScalarLevel) {
     Packed packed(*f, c.rows, c.k);
     ASSERT_TRUE(packed.pack(weights));
     const auto x = normal_floats(c.n * c.k, 29);
-    EXPECT_EQ(int_product(*GetParam(), packed.matrix, x, c, 2),
-              int_product(level_by_name("scalar"), packed.matrix, x, c, 2))
-        << f->name;
+    for (const ActivationBits bits : kWidths) {
+      EXPECT_EQ(int_product(*GetParam(), packed.matrix, x, c, bits, 2),
+                int_product(level_by_name("scalar"), packed.matrix, x, c, bits, 2))
+          << f->name;
+    }
   }
 }
 
@@ -137,15 +148,20 @@ PlainProduct product_for(const KernelTable& table, DType dtype) {
                                 : table.matmul_bf16;
 }
 
+// x [n, k] as the level's product with `dtype` weights takes it.
+std::vector<float> packed_input(const KernelTable& table, DType dtype, const std::vector<float>& x,
+                                const Case& c) {
+  std::vector<float> out(c.n * (c.k + kPlainStep), NAN);
+  const bool bf16 = dtype == DType::kBF16 && table.bf16_activations;
+  (bf16 ? table.pack_bf16 : table.pack_f32)(x.data(), c.n, c.k, out.data(), 0, c.n);
+  return out;
+}
+
 std::vector<float> plain_product(const KernelTable& table, DType dtype, const std::byte* weights,
                                  const std::vector<float>& x, const Case& c, size_t row_split) {
   std::vector<float> out(c.n * c.rows, NAN);
-  std::vector<uint16_t> x16(x.size());
-  PlainMatmul m{weights, c.k, x.data(), c.n, {out.data(), c.rows, nullptr, Store::kSet}};
-  if (dtype == DType::kBF16 && table.bf16_activations) {
-    table.to_bf16(x.data(), x16.data(), x.size());
-    m.x = x16.data();
-  }
+  const auto packed = packed_input(table, dtype, x, c);
+  const PlainMatmul m{weights, c.k, packed.data(), c.n, {out.data(), c.rows, nullptr, Store::kSet}};
   for (size_t r = 0; r < c.rows; r += row_split) {
     product_for(table, dtype)(m, r, std::min(r + row_split, c.rows));
   }
@@ -207,9 +223,12 @@ TEST_P(MatmulOnEachLevel, OutputIsAddedToAndBiased) {
   const auto x = normal_floats(c.n * c.k, 43), bias = normal_floats(c.rows, 47);
   const auto plain = plain_product(*GetParam(), DType::kF32, weights.data(), x, c, 20);
   std::vector<float> out(c.n * c.rows, 1.0f);
-  GetParam()->matmul_f32(
-      {weights.data(), c.k, x.data(), c.n, {out.data(), c.rows, bias.data(), Store::kAdd}}, 0,
-      c.rows);
+  GetParam()->matmul_f32({weights.data(),
+                          c.k,
+                          packed_input(*GetParam(), DType::kF32, x, c).data(),
+                          c.n,
+                          {out.data(), c.rows, bias.data(), Store::kAdd}},
+                         0, c.rows);
   for (size_t i = 0; i < out.size(); ++i) {
     EXPECT_EQ(out[i], 1.0f + (plain[i] + bias[i % c.rows]));
   }

@@ -34,31 +34,39 @@ struct TestMatrix : Matrix {
 struct Setting {
   const kernels::KernelTable* table;
   int threads;
+  ActivationBits bits;
 };
 
 std::vector<Setting> settings() {
   std::vector<Setting> all;
   for (const auto* table : kernels::supported_levels()) {
-    for (const int threads : {1, 2, 3}) all.push_back({table, threads});
+    for (const int threads : {1, 2, 3}) {
+      for (const auto bits : {ActivationBits::k8, ActivationBits::k15}) {
+        all.push_back({table, threads, bits});
+      }
+    }
   }
   return all;
 }
 
 class FastBackend : public ::testing::TestWithParam<Setting> {
  protected:
-  std::unique_ptr<Backend> fast_ = make_cpu_backend(*GetParam().table, GetParam().threads);
+  std::unique_ptr<Backend> fast_ =
+      make_cpu_backend(*GetParam().table, GetParam().threads, GetParam().bits);
   std::unique_ptr<Backend> reference_ = make_reference_backend();
 };
 
 INSTANTIATE_TEST_SUITE_P(Level, FastBackend, ::testing::ValuesIn(settings()), [](const auto& info) {
-  return std::string(info.param.table->level) + "_" + std::to_string(info.param.threads);
+  return std::string(info.param.table->level) + "_" + std::to_string(info.param.threads) + "_x" +
+         std::to_string(static_cast<int>(info.param.bits));
 });
 
 // What rounding the input costs: 15-bit integers keep 1/32512 of the largest input of each group,
-// bf16 1/512 of each.
-double allowance(DType dtype, bool multiplies_bf16) {
+// 8-bit ones 1/254, bf16 1/512 of each.
+double allowance(DType dtype, bool multiplies_bf16, ActivationBits bits) {
   if (dtype == DType::kBF16 && multiplies_bf16) return 0.02;
-  return formats::find_format(dtype)->expand_block ? 2e-4 : 1e-5;
+  if (formats::find_format(dtype)->expand_block == nullptr) return 1e-5;
+  return bits == ActivationBits::k8 ? 0.025 : 2e-4;
 }
 
 TEST_P(FastBackend, LinearMatchesTheReference) {
@@ -76,7 +84,7 @@ TEST_P(FastBackend, LinearMatchesTheReference) {
                                 {&b, nullptr, out->data() + 70, 103, Store::kAdd}};
       backend->linear(x.data(), n, jobs);
     }
-    const double limit = allowance(dtype, fast_->multiplies_bf16());
+    const double limit = allowance(dtype, fast_->multiplies_bf16(), GetParam().bits);
     for (size_t i = 0; i < want.size(); ++i)
       ASSERT_NEAR(got[i], want[i], limit) << dtype_name(dtype);
   }
@@ -86,11 +94,11 @@ TEST_P(FastBackend, LinearMatchesTheReference) {
 struct Layer {
   static constexpr size_t kHeads = 4, kKvHeads = 2, kDim = 32,
                           kWidth = (kHeads + 2 * kKvHeads) * kDim;
-  KvLayout layout{KvType::kF16, 1, kKvHeads, kDim};
+  KvLayout layout;
   std::vector<std::vector<std::byte>> memory;
   std::vector<std::byte*> blocks;
 
-  explicit Layer(size_t n) {
+  explicit Layer(size_t n, KvType type = KvType::kF16) : layout{type, 1, kKvHeads, kDim} {
     for (size_t i = 0; i < (n + 63) / 64; ++i) {
       memory.emplace_back(layout.block_bytes());
       blocks.push_back(memory.back().data());
@@ -136,22 +144,40 @@ TEST_P(FastBackend, AttentionMatchesTheReferenceInBothRopeStyles) {
   }
 }
 
+// Products of bf16 pairs round queries and weights; the reference does not.
+TEST_P(FastBackend, AttentionMatchesTheReferenceWithEveryCache) {
+  const size_t n = 150;
+  const auto qkv = normal_floats(n * Layer::kWidth, 5);
+  for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kBF16, KvType::kI8}) {
+    const bool pairs = type == KvType::kBF16 || type == KvType::kI8;
+    const double limit = pairs && fast_->multiplies_bf16() ? 0.03
+                         : type == KvType::kI8             ? 1e-3
+                                                           : 5e-6;
+    std::vector<float> want(n * 128), got(n * 128);
+    Layer(n, type).run(*reference_, RopeStyle::kHalves, qkv, 0, n, want);
+    Layer(n, type).run(*fast_, RopeStyle::kHalves, qkv, 0, n, got);
+    for (size_t i = 0; i < want.size(); ++i) ASSERT_NEAR(got[i], want[i], limit);
+  }
+}
+
 TEST_P(FastBackend, ChunksOfAPromptGiveTheBitsOfTheWhole) {
   const size_t n = 131;
   const auto qkv = normal_floats(n * Layer::kWidth, 5);
-  std::vector<float> whole(n * 128), pieces(n * 128);
-  Layer(n).run(*fast_, RopeStyle::kHalves, qkv, 0, n, whole);
-  Layer layer(n);
-  size_t begin = 0;
-  for (const size_t end : {1, 2, 60, 64, 65, 100, 130, 131}) {
-    layer.run(*fast_, RopeStyle::kHalves, qkv, begin, end, pieces);
-    begin = end;
+  for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kBF16, KvType::kI8}) {
+    std::vector<float> whole(n * 128), pieces(n * 128);
+    Layer(n, type).run(*fast_, RopeStyle::kHalves, qkv, 0, n, whole);
+    Layer layer(n, type);
+    size_t begin = 0;
+    for (const size_t end : {1, 2, 60, 64, 65, 100, 130, 131}) {
+      layer.run(*fast_, RopeStyle::kHalves, qkv, begin, end, pieces);
+      begin = end;
+    }
+    EXPECT_EQ(0, std::memcmp(whole.data(), pieces.data(), whole.size() * sizeof(float)));
   }
-  EXPECT_EQ(0, std::memcmp(whole.data(), pieces.data(), whole.size() * sizeof(float)));
 }
 
 TEST_P(FastBackend, ThreadCountDoesNotChangeABit) {
-  auto one = make_cpu_backend(*GetParam().table, 1);
+  auto one = make_cpu_backend(*GetParam().table, 1, GetParam().bits);
   TestMatrix m(DType::kQ4_0, 200, 256, 1);
   one->prepare(m, m.memory);
   const auto x = normal_floats(40 * 256, 3);
