@@ -55,10 +55,11 @@ void integer(benchmark::State& state, const kernels::KernelTable& table, DType d
   const auto x = some_floats(s.n_tokens * s.k);
   std::vector<float> out(s.n_tokens * s.rows);
   ops::IntActivationBuffer acts(bits);
-  acts.resize(s.n_tokens, s.k);
   for (auto _ : state) {
+    acts.resize(s.n_tokens, s.k);
     table.quantize(x.data(), acts.view(), 0, s.n_tokens);
-    table.matmul_int(packed.panels(), acts.view(),
+    acts.prepare_zero(packed.panels());
+    table.matmul_int(packed.panels(), acts.view_for(packed.panels()),
                      {out.data(), s.rows, nullptr, kernels::Store::kSet}, s.rows, 0,
                      packed.n_panels());
     benchmark::DoNotOptimize(out.data());

@@ -42,11 +42,10 @@ struct PanelTask {
   const uint8_t* data;
   const int8_t* q;
   const float* x_scale;
-  const int32_t* negative_sum;  // by group, or by half group for kLength 16
+  const int32_t* zero_part;  // by group, or by half group for kLength 16
   const float* scaled_sum;
   size_t tile_tokens;  // distance between groups, in tokens
   size_t n_groups;
-  int zero_shift;
 };
 
 template <typename Kind>
@@ -91,27 +90,23 @@ HENG_INLINE void dot_vectors(Vi (&sums)[T], const uint8_t* w, const int8_t* q, s
 // Part of a group: vectors [first, first + n), and what the weights' zero takes off each token.
 struct GroupPart {
   size_t first, n;
-  const int32_t* negative_sum;
+  const int32_t* zero_part;
 };
 
 // sum of (q - zero) * x over the part, exact.
 template <typename Kind, size_t T>
-HENG_INLINE void group_sums(const PanelTask& p, const uint8_t* w, const int8_t* q, GroupPart part,
-                            Vi (&sums)[T]) {
-  const auto zero_part = [&](size_t t) {
-    return shift_left(set1_i(part.negative_sum[t]), p.zero_shift);
-  };
+HENG_INLINE void group_sums(const uint8_t* w, const int8_t* q, GroupPart part, Vi (&sums)[T]) {
   const size_t end = part.first + part.n;
   if constexpr (Kind::passes == 2) {
     for (Vi& sum : sums) sum = set1_i(0);
     dot_vectors<Kind, T>(sums, w, q, part.first, end);
     for (size_t t = 0; t < T; ++t) {
       sums[t] = times_128(sums[t]);
-      if (!Kind::has_min) sums[t] = add_i(sums[t], zero_part(t));
+      if (!Kind::has_min) sums[t] = add_i(sums[t], set1_i(part.zero_part[t]));
     }
     dot_vectors<Kind, T>(sums, w, q + kGroup, part.first, end);
   } else {
-    for (size_t t = 0; t < T; ++t) sums[t] = Kind::has_min ? set1_i(0) : zero_part(t);
+    for (size_t t = 0; t < T; ++t) sums[t] = set1_i(Kind::has_min ? 0 : part.zero_part[t]);
     dot_vectors<Kind, T>(sums, w, q, part.first, end);
   }
 }
@@ -138,7 +133,7 @@ HENG_INLINE void int_tile(const PanelTask& p, Vf (&acc)[T]) {
     for (size_t part = 0; part < kParts; ++part) {
       const size_t at = g * kParts + part;
       Vi sums[T];
-      group_sums<Kind, T>(p, w, q, {part * kVectors, kVectors, p.negative_sum + at * p.tile_tokens},
+      group_sums<Kind, T>(w, q, {part * kVectors, kVectors, p.zero_part + at * p.tile_tokens},
                           sums);
       const Vf scale = load_scales<Kind>(w + Kind::data_bytes + part * Kind::scale_bytes);
       for (size_t t = 0; t < T; ++t) {
@@ -179,7 +174,7 @@ void panel_tokens(PanelTask p, const PanelOutput& to, size_t token, size_t in_ti
   static_assert(kParts == 1 || kParts == 2);
   p.q += in_tile * Kind::token_bytes;
   p.x_scale += in_tile;
-  p.negative_sum += in_tile;
+  if constexpr (!Kind::has_min) p.zero_part += in_tile;
   p.scaled_sum += in_tile;
   Vf acc[T];
   int_tile<Kind, T>(p, acc);
@@ -219,11 +214,10 @@ void one_panel(const IntJob& job, size_t panel, size_t begin, size_t end) {
     p.data = data;
     p.q = x.q + Kind::passes * t * w.k;
     p.x_scale = x.scale + t * groups;
-    p.negative_sum = (halves ? x.half_negative_sum : x.negative_sum) + t * parts;
+    if constexpr (!Kind::has_min) p.zero_part = x.zero_part + t * parts;
     p.scaled_sum = (halves ? x.scaled_half_sum : x.scaled_sum) + t * parts;
     p.tile_tokens = nt;
     p.n_groups = groups;
-    p.zero_shift = w.zero_shift;
     panel_tile<Kind>(p, to, t);
   }
 }
@@ -301,10 +295,10 @@ void quantize_group(const float* x, const IntActivations& out, size_t at_32, siz
   store_q<kPasses>(q + kLanes, qb);
   const int32_t sum_a = sum_lanes(qa), sum_b = sum_lanes(qb);
   out.scale[at_32] = scale;
-  out.negative_sum[at_32] = -(sum_a + sum_b);
+  out.sum[at_32] = sum_a + sum_b;
   out.scaled_sum[at_32] = scale * static_cast<float>(sum_a + sum_b);
-  out.half_negative_sum[at_16] = -sum_a;
-  out.half_negative_sum[at_16 + half_stride] = -sum_b;
+  out.half_sum[at_16] = sum_a;
+  out.half_sum[at_16 + half_stride] = sum_b;
   out.scaled_half_sum[at_16] = scale * static_cast<float>(sum_a);
   out.scaled_half_sum[at_16 + half_stride] = scale * static_cast<float>(sum_b);
 }

@@ -16,9 +16,10 @@ using kernels::Output;
 using kernels::PlainMatmul;
 using kernels::Store;
 
-// Tokens of activations that are walked again for each row tile: kept within half of a 1 MB L2
-// cache.
-constexpr size_t kPlainBlockBytes = 512 * 1024;
+// Tokens of activations that are walked again for each row tile: the size of an L2 cache. With half
+// of it the weights are read from memory twice as often, which cost 10 % of the speed at k = 4096
+// (spilling into L3 costs less).
+constexpr size_t kPlainBlockBytes = 1024 * 1024;
 
 struct LoadF32 {
   using X = float;
@@ -67,6 +68,30 @@ HENG_INLINE void put(const Output& out, size_t token, size_t row, float sum) {
 
 HENG_INLINE size_t padded(size_t k) {
   return (k + kPlainStep - 1) / kPlainStep * kPlainStep;
+}
+
+// Folding one accumulator at a time cost a tenth of a prompt's time, so four rows of four tokens go
+// together where there are as many.
+template <size_t R, size_t T>
+HENG_INLINE void put_sums(const Output& out, size_t token, size_t row, const Vf (&acc)[R][T]) {
+  if constexpr (R == 4 && T > 1) {
+    for (size_t first = 0; first < T; first += 4) {
+      Vf sixteen[16];
+      for (size_t i = 0; i < 16; ++i) {
+        const size_t t = first + i % 4;
+        sixteen[i] = t < T ? acc[i / 4][t] : zero_f();
+      }
+      alignas(64) float sums[kLanes];
+      store(sums, sum_lanes_of_16(sixteen));
+      for (size_t t = first; t < T && t < first + 4; ++t) {
+        for (size_t r = 0; r < 4; ++r) put(out, token + t, row + r, sums[4 * (t - first) + r]);
+      }
+    }
+  } else {
+    for (size_t r = 0; r < R; ++r) {
+      for (size_t t = 0; t < T; ++t) put(out, token + t, row + r, sum_lanes(acc[r][t]));
+    }
+  }
 }
 
 // Some rows of the weight, and what to ask memory for meanwhile.
@@ -121,9 +146,7 @@ void plain_tile(const PlainMatmul& m, size_t row, const TokenTask<L>& tokens) {
     }
     plain_step<L, R, T>(acc, ws, x);
   }
-  for (size_t r = 0; r < R; ++r) {
-    for (size_t t = 0; t < T; ++t) put(m.out, tokens.token + t, row + r, sum_lanes(acc[r][t]));
-  }
+  put_sums<R, T>(m.out, tokens.token, row, acc);
 }
 
 // Part `i` of `n` of the bytes that the next rows take.

@@ -83,11 +83,6 @@ HENG_INLINE Vi add_i(Vi x, Vi y) {
 HENG_INLINE Vi sub_i(Vi x, Vi y) {
   return {_mm256_sub_epi32(x.a, y.a), _mm256_sub_epi32(x.b, y.b)};
 }
-// Each lane times 2^n.
-HENG_INLINE Vi shift_left(Vi x, int n) {
-  const __m128i count = _mm_cvtsi32_si128(n);
-  return {_mm256_sll_epi32(x.a, count), _mm256_sll_epi32(x.b, count)};
-}
 HENG_INLINE Vi times_128(Vi x) {
   return {_mm256_slli_epi32(x.a, 7), _mm256_slli_epi32(x.b, 7)};
 }

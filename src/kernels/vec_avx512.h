@@ -78,10 +78,6 @@ HENG_INLINE Vi add_i(Vi a, Vi b) {
 HENG_INLINE Vi sub_i(Vi a, Vi b) {
   return _mm512_sub_epi32(a, b);
 }
-// Each lane times 2^n.
-HENG_INLINE Vi shift_left(Vi a, int n) {
-  return _mm512_sll_epi32(a, _mm_cvtsi32_si128(n));
-}
 HENG_INLINE Vi times_128(Vi a) {
   return _mm512_slli_epi32(a, 7);
 }
@@ -132,6 +128,25 @@ HENG_INLINE void store_i8(int8_t* p, Vi v) {
 // Lane i + lane i+8, then i+4, i+2, i+1: the one order in which lanes are folded.
 HENG_INLINE __m256 fold_half(Vf v) {
   return _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
+}
+// Sums of the lanes of 16 vectors at once, in the order of sum_lanes: lane 4 j + i of the result is
+// that of v[4 i + j].
+HENG_INLINE Vf sum_lanes_of_16(const Vf (&v)[16]) {
+  Vf eight[8], four[4], two[2];
+  for (int i = 0; i < 8; ++i) {
+    const Vf a = v[2 * i], b = v[2 * i + 1];
+    eight[i] = _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
+  }
+  for (int i = 0; i < 4; ++i) {
+    const Vf a = eight[2 * i], b = eight[2 * i + 1];
+    four[i] = _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd));
+  }
+  for (int i = 0; i < 2; ++i) {
+    const Vf a = four[2 * i], b = four[2 * i + 1];
+    two[i] = _mm512_add_ps(_mm512_shuffle_ps(a, b, 0x44), _mm512_shuffle_ps(a, b, 0xee));
+  }
+  return _mm512_add_ps(_mm512_shuffle_ps(two[0], two[1], 0x88),
+                       _mm512_shuffle_ps(two[0], two[1], 0xdd));
 }
 HENG_INLINE float max_lane(Vf v) {
   return _mm512_reduce_max_ps(v);

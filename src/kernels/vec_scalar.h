@@ -93,10 +93,6 @@ HENG_INLINE Vi add_i(Vi a, Vi b) {
 HENG_INLINE Vi sub_i(Vi a, Vi b) {
   return map_i([&](size_t i) { return a.v[i] - b.v[i]; });
 }
-// Each lane times 2^n.
-HENG_INLINE Vi shift_left(Vi a, int n) {
-  return map_i([&](size_t i) { return a.v[i] * (1 << n); });
-}
 HENG_INLINE Vi times_128(Vi a) {
   return map_i([&](size_t i) { return a.v[i] * 128; });
 }

@@ -155,6 +155,9 @@ class CpuBackend final : public Backend {
       int_x_.resize(n, k);
       for_tokens(n, k,
                  [&](size_t begin, size_t end) { table_.quantize(x, int_x_.view(), begin, end); });
+      for (const LinearJob& job : jobs) {
+        if (job.weight->packed) int_x_.prepare_zero(job.weight->packed->panels());
+      }
     }
     if (bf16) pack(x, n, k, table_.pack_bf16, bf16_x_);
     if (f32) pack(x, n, k, table_.pack_f32, f32_x_);
@@ -180,7 +183,8 @@ class CpuBackend final : public Backend {
     const Kind kind = kind_of(m);
     if (kind == Kind::kPacked) {
       const Range part = split_range(m.packed->n_panels(), 1, index, parts);
-      table_.matmul_int(m.packed->panels(), int_x_.view(), out, m.rows, part.begin, part.end);
+      const kernels::IntPanels& panels = m.packed->panels();
+      table_.matmul_int(panels, int_x_.view_for(panels), out, m.rows, part.begin, part.end);
       return;
     }
     const Range part = split_range(m.rows, 4, index, parts);

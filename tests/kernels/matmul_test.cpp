@@ -73,10 +73,11 @@ std::vector<float> int_product(const KernelTable& table, const PackedMatrix& pac
   ops::IntActivationBuffer acts(bits);
   acts.resize(c.n, c.k);
   table.quantize(x.data(), acts.view(), 0, c.n);
+  acts.prepare_zero(packed.panels());
   std::vector<float> out(c.n * c.rows, NAN);
   const Output to{out.data(), c.rows, nullptr, Store::kSet};
   for (size_t p = 0; p < packed.n_panels(); p += panel_split) {
-    table.matmul_int(packed.panels(), acts.view(), to, c.rows, p,
+    table.matmul_int(packed.panels(), acts.view_for(packed.panels()), to, c.rows, p,
                      std::min(p + panel_split, packed.n_panels()));
   }
   return out;
