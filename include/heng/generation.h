@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,6 +19,9 @@ struct GenerationConfig {
   int64_t top_k = 50;        // keep the k best and ties with the last of them; 0: all
   double top_p = 1.0;        // keep the smallest set of tokens whose probabilities reach it; 1: all
   double repetition_penalty = 1.0;  // > 0; once per distinct token of prompt and reply; 1: none
+  // OpenAI's: taken from the score of each token that came in the reply, once and per occurrence.
+  double presence_penalty = 0, frequency_penalty = 0;
+  std::map<TokenId, float> logit_bias;  // added to the scores of these tokens
   int64_t max_new_tokens = 512;
   int64_t min_new_tokens = 0;  // end tokens cannot come before this many
   std::optional<int64_t>

@@ -70,6 +70,10 @@ void check_positive(const std::string& setting, double value) {
   if (!std::isfinite(value) || value <= 0) refuse(setting, text_of(value), "a number above 0");
 }
 
+void check_finite_setting(const std::string& setting, double value) {
+  if (!std::isfinite(value)) refuse(setting, text_of(value), "a number");
+}
+
 }  // namespace
 
 GenerationConfig engine::generation_config_from_json(const Json& value, std::string_view file) {
@@ -108,6 +112,12 @@ void GenerationConfig::check() const {
   check_range("top_k", top_k, 0);
   if (!(top_p >= 0 && top_p <= 1)) refuse("top_p", text_of(top_p), "a number from 0 to 1");
   check_positive("repetition_penalty", repetition_penalty);
+  check_finite_setting("presence_penalty", presence_penalty);
+  check_finite_setting("frequency_penalty", frequency_penalty);
+  for (const auto& [id, bias] : logit_bias) {
+    check_range("logit_bias's token", id, 0);
+    check_finite_setting("logit_bias", bias);
+  }
   check_range("max_new_tokens", max_new_tokens, 1);
   check_range("min_new_tokens", min_new_tokens, 0);
   if (max_length) check_range("max_length", *max_length, 1);

@@ -5,8 +5,8 @@
 #include <cstdio>
 
 #include "base/cpu_info.h"
+#include "engine/block_pool.h"
 #include "engine/generation_config.h"
-#include "engine/kv_cache.h"
 #include "engine/licence.h"
 #include "engine/loaded_model.h"
 #include "engine/precision.h"

@@ -1,13 +1,11 @@
 #include "engine/sampler.h"
 
 #include <algorithm>
-#include <array>
-#include <bit>
 #include <cmath>
 #include <limits>
-#include <numeric>
 #include <random>
 
+#include "engine/softmax.h"
 #include "heng/error.h"
 
 namespace heng::engine {
@@ -22,72 +20,26 @@ uint64_t mix(uint64_t x) {
   return x ^ (x >> 31);
 }
 
-// e^x for x <= 0, within 1e-15 of the true value (relative); 0 below -700. Only additions,
-// multiplications and integer steps that every processor rounds alike, and no branch, so that the
-// compiler can do several at once: libm's exp is not the same everywhere. (A draw with top_p from
-// 151,936 tokens took 1.9 ms with branches in here and takes 1.0 ms so.)
-inline double exp_not_positive(double x) {
-  constexpr double kLog2e = 1.4426950408889634, kShift = 0x1.8p52;
-  constexpr double kLn2High = 0x1.62e42fefa0000p-1, kLn2Low = 0x1.cf79abc9e3b39p-40;
-  const uint64_t tiny = 0 - (std::bit_cast<uint64_t>(x + 700.0) >> 63);  // all ones below -700
-  const double clamped = std::bit_cast<double>(std::bit_cast<uint64_t>(x) & ~tiny);
-  const double shifted = clamped * kLog2e + kShift;  // low bits: the nearest integer n
-  const double n = shifted - kShift;
-  const double r = (clamped - n * kLn2High) - n * kLn2Low;  // |r| <= ln(2) / 2
-  double sum = 1.0 / 6227020800.0;  // Taylor's series to r^13: the next term is under 5e-18
-  sum = sum * r + 1.0 / 479001600.0;
-  sum = sum * r + 1.0 / 39916800.0;
-  sum = sum * r + 1.0 / 3628800.0;
-  sum = sum * r + 1.0 / 362880.0;
-  sum = sum * r + 1.0 / 40320.0;
-  sum = sum * r + 1.0 / 5040.0;
-  sum = sum * r + 1.0 / 720.0;
-  sum = sum * r + 1.0 / 120.0;
-  sum = sum * r + 1.0 / 24.0;
-  sum = sum * r + 1.0 / 6.0;
-  sum = sum * r + 0.5;
-  sum = sum * r + 1.0;
-  sum = sum * r + 1.0;
-  const double power = std::bit_cast<double>((std::bit_cast<uint64_t>(shifted) + 1023) << 52);
-  return std::bit_cast<double>(std::bit_cast<uint64_t>(sum * power) & ~tiny);
-}
-
-// Sum of e^(score - best), always added in the same order: 64 running sums, then those.
-double sum_of_weights(std::span<const float> scores, float best) {
-  constexpr size_t kLanes = 64;
-  std::array<double, kLanes> sums{};
-  size_t i = 0;
-  for (; i + kLanes <= scores.size(); i += kLanes) {
-    const float* row = &scores[i];
-    for (size_t lane = 0; lane < kLanes; ++lane) {
-      sums[lane] += exp_not_positive(static_cast<double>(row[lane]) - best);
-    }
-  }
-  for (; i < scores.size(); ++i) sums[0] += exp_not_positive(static_cast<double>(scores[i]) - best);
-  return std::accumulate(sums.begin(), sums.end(), 0.0);
-}
-
 size_t index_of_best(std::span<const float> scores) {
   const size_t best = std::max_element(scores.begin(), scores.end()) - scores.begin();
   if (scores[best] == kNever) {
     throw Error(
         ErrorCode::kInvalidArgument,
         "every token is forbidden: min_new_tokens or min_length rule out all end tokens, and "
-        "the model has no other token.");
+        "the model has no other token, or on_logits left none.");
   }
   return best;
 }
 
-void check_finite(std::span<const float> logits) {
-  // x * 0 is 0 for every finite x and NaN otherwise: one sum without branches tells.
-  float sum = 0;
-  for (const float score : logits) sum += score * 0.0f;
-  if (sum == 0.0f) return;
-  const auto bad = std::find_if_not(logits.begin(), logits.end(),
-                                    [](float score) { return std::isfinite(score); });
-  throw Error(ErrorCode::kCorrupt, "the score of token " + std::to_string(bad - logits.begin()) +
-                                       " is not a finite number: the weights are damaged, or fp16 "
-                                       "overflowed. Try --dtype fp32.");
+// What on_logits may leave: numbers, and -infinity for what must not come.
+void check_adjusted(std::span<const float> logits) {
+  const auto bad = std::find_if_not(logits.begin(), logits.end(), [](float score) {
+    return std::isfinite(score) || score == kNever;
+  });
+  if (bad == logits.end()) return;
+  throw Error(ErrorCode::kInvalidArgument, "on_logits left a score of token " +
+                                               std::to_string(bad - logits.begin()) +
+                                               " that is neither a number nor -infinity.");
 }
 
 }  // namespace
@@ -107,20 +59,35 @@ Sampler::Sampler(const GenerationConfig& config, size_t vocabulary, std::span<co
     : temperature_(config.temperature),
       top_p_(config.top_p),
       penalty_(static_cast<float>(config.repetition_penalty)),
+      presence_(static_cast<float>(config.presence_penalty)),
+      frequency_(static_cast<float>(config.frequency_penalty)),
+      bias_(config.logit_bias.begin(), config.logit_bias.end()),
       top_k_(static_cast<size_t>(config.top_k)),
       greedy_(!config.do_sample),
-      seed_(seed),
-      seen_(vocabulary) {
-  for (const TokenId id : prompt) remember(id);
+      seed_(seed) {
+  if (penalty_ == 1.0f) return;
+  seen_.resize(vocabulary);
+  for (const TokenId id : prompt) see(id);
 }
 
-void Sampler::remember(TokenId id) {
+void Sampler::see(TokenId id) {
   if (seen_[id]) return;
   seen_[id] = 1;
   seen_ids_.push_back(id);
 }
 
-TokenId Sampler::next(std::span<float> logits, std::span<const TokenId> forbidden) {
+void Sampler::remember(TokenId id) {
+  if (penalty_ != 1.0f) see(id);
+  if (presence_ != 0.0f || frequency_ != 0.0f) ++drawn_[id];
+}
+
+TokenId Sampler::next(std::span<float> logits, std::span<const TokenId> forbidden,
+                      const Adjust& adjust) {
+  check_finite(logits);
+  if (adjust) {
+    adjust(logits);
+    check_adjusted(logits);
+  }
   prepare(logits, forbidden);
   TokenId id;
   if (greedy_) {
@@ -135,12 +102,15 @@ TokenId Sampler::next(std::span<float> logits, std::span<const TokenId> forbidde
 }
 
 void Sampler::prepare(std::span<float> logits, std::span<const TokenId> forbidden) const {
-  check_finite(logits);
+  for (const auto& [id, bias] : bias_) logits[id] += bias;
   if (penalty_ != 1.0f) {
     for (const TokenId id : seen_ids_) {
       float& score = logits[id];
       score = score < 0 ? score * penalty_ : score / penalty_;
     }
+  }
+  for (const auto& [id, count] : drawn_) {
+    logits[id] -= frequency_ * static_cast<float>(count) + presence_;
   }
   for (const TokenId id : forbidden) {
     if (id >= 0 && static_cast<size_t>(id) < logits.size()) logits[id] = kNever;
@@ -243,6 +213,7 @@ std::vector<double> probabilities(std::span<const float> logits,
   sampling.do_sample = true;
   Sampler sampler(sampling, logits.size(), previous_ids, 0);
   std::vector<float> scores(logits.begin(), logits.end());
+  check_finite(scores);
   sampler.prepare(scores, {});
   sampler.filter(scores);
   double total = 0;

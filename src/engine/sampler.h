@@ -1,13 +1,17 @@
-// Scores -> the next token, in transformers' order: repetition penalty, forbidden tokens,
-// temperature, top_k, top_p, softmax, draw. The result is a function of scores, settings, seed and
-// step alone: the generator and the exponential are our own arithmetic, so no library version or
-// processor changes them. A Sampler serves one reply, from one thread; after its first step it
-// allocates nothing.
+// Scores -> the next token. First what others may change (on_logits, logit_bias), then in
+// transformers' order: repetition penalty, OpenAI's presence and frequency penalties, forbidden
+// tokens, temperature, top_k, top_p, softmax, draw. The result is a function of scores, settings,
+// seed and step alone: the generator and the exponential are our own arithmetic, so no library
+// version or processor changes them. A Sampler serves one reply, from one thread at a time; its
+// work space is kept from step to step.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "heng/generation.h"
@@ -24,15 +28,19 @@ uint64_t fresh_seed();
 
 class Sampler {
  public:
+  using Adjust = std::function<void(std::span<float> logits)>;
+
   // `prompt` counts for the repetition penalty. REQUIRES: config.check() passed, vocabulary > 0,
-  // prompt ids in [0, vocabulary).
+  // ids of prompt and logit_bias in [0, vocabulary).
   Sampler(const GenerationConfig& config, size_t vocabulary, std::span<const TokenId> prompt,
           uint64_t seed);
 
   // The next token of the reply. `logits` [vocabulary] is used as work space; tokens in `forbidden`
-  // (may be outside the vocabulary) cannot come out. Throws Error kCorrupt where a score is not
-  // finite, kInvalidArgument where every token is forbidden.
-  TokenId next(std::span<float> logits, std::span<const TokenId> forbidden = {});
+  // (may be outside the vocabulary) cannot come out. `adjust` may be empty; it gets the model's own
+  // scores. Throws Error kCorrupt where a score is not finite, kInvalidArgument where every token
+  // is forbidden or `adjust` leaves NaN or infinity, and what `adjust` throws.
+  TokenId next(std::span<float> logits, std::span<const TokenId> forbidden = {},
+               const Adjust& adjust = {});
 
  private:
   friend std::vector<double> probabilities(std::span<const float>, std::span<const TokenId>,
@@ -47,6 +55,7 @@ class Sampler {
     return a.score != b.score ? a.score < b.score : a.id < b.id;
   }
 
+  void see(TokenId id);
   void remember(TokenId id);
   void prepare(std::span<float> logits, std::span<const TokenId> forbidden) const;
   float kth_best(std::span<const float> scores);
@@ -55,13 +64,15 @@ class Sampler {
   TokenId draw() const;
 
   const double temperature_, top_p_;
-  const float penalty_;
+  const float penalty_, presence_, frequency_;
+  const std::vector<std::pair<TokenId, float>> bias_;
   const size_t top_k_;  // 0: all
   const bool greedy_;
   const uint64_t seed_;
   uint64_t step_ = 0;
-  std::vector<uint8_t> seen_;          // [vocabulary]: occurred in prompt or reply
-  std::vector<TokenId> seen_ids_;      // the same as a list
+  std::vector<uint8_t> seen_;      // [vocabulary]: occurred in prompt or reply; empty: no matter
+  std::vector<TokenId> seen_ids_;  // the same as a list
+  std::unordered_map<TokenId, uint32_t> drawn_;  // how often in the reply; empty: no matter
   std::vector<float> best_;            // heap of the k best scores, the least of them on top
   std::vector<Candidate> candidates_;  // what is left after filter(), in the order of the draw
   std::vector<double> weights_;        // of candidates_: exp(score - best score)

@@ -26,7 +26,7 @@ size_t least_reply(const GenerationConfig& config, size_t prompt_tokens) {
 Reply::Reply(const GenerationConfig& config, const Tokenizer& tokenizer, const OnToken& on_token)
     : config_(config), tokenizer_(tokenizer), on_token_(on_token) {}
 
-Reply::State Reply::add(TokenId id) {
+Reply::State Reply::add(TokenId id, std::optional<Logprobs> logprobs) {
   const auto& ends = config_.eos_ids;
   if (!config_.ignore_eos && std::find(ends.begin(), ends.end(), id) != ends.end()) {
     return finish();
@@ -38,7 +38,7 @@ Reply::State Reply::add(TokenId id) {
   if (!begun_ && tokenizer_.drops_first_space() && bytes.starts_with(' ')) bytes.remove_prefix(1);
   begun_ = begun_ || known;
   std::string text = characters_.push(bytes);
-  held_.push_back({id, std::move(text), std::move(before)});
+  held_.push_back({id, std::move(text), std::move(before), std::move(logprobs)});
 
   if (const size_t n = stop_word_length()) {
     characters_ = held_[held_.size() - n].before;
@@ -118,10 +118,12 @@ Reply::State Reply::pass_on(size_t n_tokens) {
   State state = State::kGoing;
   size_t passed = 0;
   while (passed < n_tokens && state == State::kGoing) {
-    const Held& held = held_[passed++];
+    Held& held = held_[passed++];
     ids_.push_back(held.id);
     text_ += held.text;
-    if (on_token_ && !on_token_({held.id, held.text})) state = State::kCancelled;
+    if (held.logprobs) logprobs_.push_back(std::move(*held.logprobs));
+    const Logprobs* logprobs = held.logprobs ? &logprobs_.back() : nullptr;
+    if (on_token_ && !on_token_({held.id, held.text, logprobs})) state = State::kCancelled;
   }
   held_.erase(held_.begin(), held_.begin() + passed);
   return state;

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -29,21 +30,24 @@ class Reply {
   // Borrows all three; `on_token` may be empty.
   Reply(const GenerationConfig& config, const Tokenizer& tokenizer, const OnToken& on_token);
 
-  // Takes the next token. kStopped: it ended the reply (and, as a stop word or stop text is no part
-  // of it, may have taken earlier tokens with it). kCancelled: on_token said so.
-  State add(TokenId id);
+  // Takes the next token and its logprobs where they are wanted. kStopped: it ended the reply (and,
+  // as a stop word or stop text is no part of it, may have taken earlier tokens with it).
+  // kCancelled: on_token said so.
+  State add(TokenId id, std::optional<Logprobs> logprobs = std::nullopt);
   // No more tokens come: passes on what was held back. kStopped unless cancelled.
   State finish();
 
   // What was passed on so far.
   const std::vector<TokenId>& ids() const { return ids_; }
   const std::string& text() const { return text_; }
+  const std::vector<Logprobs>& logprobs() const { return logprobs_; }
 
  private:
   struct Held {
     TokenId id;
     std::string text;   // whole characters that this token completed
     Utf8Stream before;  // the characters' state without it
+    std::optional<Logprobs> logprobs;
   };
 
   size_t stop_word_length() const;                     // at the end of held_; 0: none
@@ -63,6 +67,7 @@ class Reply {
   std::vector<Held> held_;  // taken, not passed on yet
   std::vector<TokenId> ids_;
   std::string text_;
+  std::vector<Logprobs> logprobs_;  // of ids_, or empty
 };
 
 }  // namespace heng::engine

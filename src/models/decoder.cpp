@@ -131,13 +131,24 @@ void decoder_forward(ops::Backend& backend, const DecoderSpec& spec, const Decod
   }
 }
 
+void decoder_final_norm(ops::Backend& backend, const DecoderSpec& spec,
+                        const DecoderWeights& weights, std::span<const size_t> rows,
+                        Workspace& work) {
+  for (size_t i = 0; i < rows.size();) {
+    size_t n = 1;  // rows that stand together
+    while (i + n < rows.size() && rows[i + n] == rows[i] + n) ++n;
+    backend.rms_norm(work.hidden.data() + rows[i] * spec.hidden, weights.final_norm.data(),
+                     work.normed.data() + i * spec.hidden, n, spec.hidden, spec.norm_eps);
+    i += n;
+  }
+}
+
 void decoder_logits(ops::Backend& backend, const DecoderSpec& spec, const DecoderWeights& weights,
-                    size_t first, size_t n, Workspace& work, float* logits) {
-  backend.rms_norm(work.hidden.data() + first * spec.hidden, weights.final_norm.data(),
-                   work.normed.data(), n, spec.hidden, spec.norm_eps);
+                    std::span<const size_t> rows, Workspace& work, float* logits) {
+  decoder_final_norm(backend, spec, weights, rows, work);
   const ops::Matrix& head = spec.tied_head ? weights.embedding : weights.head;
   const std::array<LinearJob, 1> job{{{&head, nullptr, logits, spec.vocabulary}}};
-  backend.linear(work.normed.data(), n, job);
+  backend.linear(work.normed.data(), rows.size(), job);
 }
 
 }  // namespace heng::models

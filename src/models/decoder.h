@@ -89,8 +89,14 @@ void decoder_forward(ops::Backend& backend, const DecoderSpec& spec, const Decod
                      const ops::KvLayout& kv, std::span<const SequenceInput> batch,
                      Workspace& work);
 
-// Scores of rows [first, first + n) of work.hidden: logits [n, vocabulary]. Overwrites work.normed.
+// The final norm of these rows of work.hidden, one after another, into work.normed
+// [rows.size(), hidden].
+void decoder_final_norm(ops::Backend& backend, const DecoderSpec& spec,
+                        const DecoderWeights& weights, std::span<const size_t> rows,
+                        Workspace& work);
+
+// Scores of these rows of work.hidden: logits [rows.size(), vocabulary]. Overwrites work.normed.
 void decoder_logits(ops::Backend& backend, const DecoderSpec& spec, const DecoderWeights& weights,
-                    size_t first, size_t n, Workspace& work, float* logits);
+                    std::span<const size_t> rows, Workspace& work, float* logits);
 
 }  // namespace heng::models

@@ -23,4 +23,8 @@ void Backend::embed(const Matrix& table, std::span<const int32_t> ids, float* ou
   }
 }
 
+void Backend::for_each(size_t n, const std::function<void(size_t)>& body) {
+  for (size_t i = 0; i < n; ++i) body(i);
+}
+
 }  // namespace heng::ops

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -109,6 +110,8 @@ class Backend {
   virtual void attention(const QkvArgs& args, float* out) = 0;
   // gate[i] = silu(gate[i]) * up[i], n elements each.
   virtual void swiglu(float* gate, const float* up, size_t n) = 0;
+  // Calls body(i) once for each i in [0, n), on the backend's threads. `body` must not throw.
+  virtual void for_each(size_t n, const std::function<void(size_t)>& body);
 };
 
 // Plain loops, fp32 with double sums; one thread.

@@ -111,6 +111,12 @@ class CpuBackend final : public Backend {
     for (const SequenceSlice& s : a.slices) attend_slice(a, s, out);
   }
 
+  void for_each(size_t n, const std::function<void(size_t)>& body) override {
+    pool_.for_range(n, 1, [&](size_t begin, size_t end) {
+      for (size_t i = begin; i < end; ++i) body(i);
+    });
+  }
+
   void swiglu(float* gate, const float* up, size_t n) override {
     if (n < kSerialWork) {
       table_.swiglu(gate, up, n);

@@ -6,8 +6,9 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <numeric>
 
-#include "engine/kv_cache.h"
+#include "engine/kv_memory.h"
 #include "engine/loaded_model.h"
 #include "heng/engine.h"
 #include "support/tiny_model.h"
@@ -100,29 +101,32 @@ TEST_P(ArchitectureContract, ABatchGivesEachSequenceItsOwnBits) {
   const auto forward = [&](std::span<const models::SequenceInput> batch, size_t n) {
     models::decoder_forward(*backend, model->spec, model->weights, layout, batch, work);
     std::vector<float> scores(n * vocabulary);
-    models::decoder_logits(*backend, model->spec, model->weights, 0, n, work, scores.data());
+    std::vector<size_t> rows(n);
+    std::iota(rows.begin(), rows.end(), 0);
+    models::decoder_logits(*backend, model->spec, model->weights, rows, work, scores.data());
     return scores;
   };
   // Scores of each sequence's fresh tokens: alone, and with caches that the batch can go on from.
   std::vector<float> alone, together;
-  std::vector<engine::KvCache> caches;
+  engine::KvMemory memory(layout, 16);
+  std::vector<engine::SequenceKv> caches;
   std::vector<models::SequenceInput> batch;
   size_t n_fresh = 0;
   for (size_t i = 0; i < kSequences; ++i) {
     for (const bool prepare_only : {false, true}) {
-      engine::KvCache cache(layout);
-      cache.reserve(cached[i] + fresh[i]);
+      engine::SequenceKv kv;
+      memory.grow(kv, cached[i] + fresh[i]);
       const float base = model->spec.rope.base;
       const std::span<const TokenId> all(ids);
       if (cached[i] > 0) {
-        const models::SequenceInput past{all.first(cached[i]), 0, cache.blocks(), base};
+        const models::SequenceInput past{all.first(cached[i]), 0, kv.data.data(), base};
         forward({&past, 1}, 1);
       }
-      const models::SequenceInput now{all.subspan(cached[i], fresh[i]), cached[i], cache.blocks(),
+      const models::SequenceInput now{all.subspan(cached[i], fresh[i]), cached[i], kv.data.data(),
                                       base};
       if (prepare_only) {
         batch.push_back(now);
-        caches.push_back(std::move(cache));
+        caches.push_back(std::move(kv));  // its data stays where it is
       } else {
         const auto scores = forward({&now, 1}, fresh[i]);
         alone.insert(alone.end(), scores.begin(), scores.end());
