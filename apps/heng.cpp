@@ -31,7 +31,6 @@ int status_of(ErrorCode code) {
       return commands::kNoRoom;
     case ErrorCode::kCancelled:
       return commands::kInterrupted;
-    case ErrorCode::kBusy:
     case ErrorCode::kInternal:
       break;
   }

@@ -130,7 +130,7 @@ class Engine {
 
   // Throws Error kUnsupported for a stop text where the model has no tokenizer; kInvalidArgument
   // (empty prompt, id out of range, prompt and max_new_tokens past the context or past all of the
-  // KV memory: with the figures); kBusy where max_queue requests wait.
+  // KV memory: with the figures); kOutOfMemory where max_queue requests wait.
   RequestId submit(Request request);
   // Takes effect at the next step. An id that has ended or never was is no error.
   void cancel(RequestId id);
@@ -154,7 +154,7 @@ class Engine {
   std::vector<float> embed(std::span<const TokenId> ids);
 
   // Scores of every position, [ids.size(), vocabulary] fp32. The last `steps` ids are decoded one
-  // by one after one prefill of the others. Throws as submit, kBusy where running requests hold too
+  // by one after one prefill of the others. Throws as submit, kOutOfMemory where running requests hold too
   // much of the KV memory.
   std::vector<float> logits(std::span<const TokenId> ids, size_t steps = 0);
 

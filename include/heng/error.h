@@ -13,7 +13,6 @@ enum class ErrorCode {
   kUnsupported,      // understood, but not something this build can do
   kInvalidArgument,  // a request or an option that cannot be carried out
   kOutOfMemory,      // more memory or disk than there is
-  kBusy,             // too much waits or runs already: try again later
   kCancelled,        // stopped by the caller
   kInternal,         // a broken promise between our own functions
 };

@@ -191,7 +191,7 @@ RequestId Engine::submit(Request request) {
   const std::lock_guard lock(s.mutex);
   const size_t waiting = s.stats.queued + s.inbox.size();
   if (waiting >= s.options.max_queue) {
-    throw Error(ErrorCode::kBusy, std::to_string(waiting) +
+    throw Error(ErrorCode::kOutOfMemory, std::to_string(waiting) +
                                       " requests wait already, the most there may be. Try again "
                                       "later.");
   }
@@ -269,7 +269,7 @@ void Engine::logits(std::span<const TokenId> ids, size_t steps,
   }
   BorrowedBlocks blocks{s.memory, {}};
   if (!s.memory.grow(blocks.kv, ids.size())) {
-    throw Error(ErrorCode::kBusy, "running requests hold the KV memory that " +
+    throw Error(ErrorCode::kOutOfMemory, "running requests hold the KV memory that " +
                                       std::to_string(ids.size()) +
                                       " tokens need. Wait until they have ended.");
   }

@@ -1,0 +1,181 @@
+// Requests in company: whatever runs beside them, begins alike, is cancelled or takes memory away,
+// each gets what it gets alone in a new Engine, bit for bit.
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+
+#include "heng/engine.h"
+#include "support/default_model.h"
+#include "support/requests.h"
+#include "support/tiny_llama.h"
+#include "support/tiny_model.h"
+
+namespace heng {
+namespace {
+
+using test::expect_beginning;
+using test::expect_equal;
+
+std::shared_ptr<const Model> load(const std::filesystem::path& path, size_t context = 0) {
+  LoadOptions options;
+  options.threads = 2;
+  options.context = context;
+  return Model::load(path, options);
+}
+
+// A model, as a test makes it, and the longest sequence to try with it.
+struct Kind {
+  const char* name;
+  size_t most;
+};
+
+std::shared_ptr<const Model> make(const Kind& kind) {
+  const test::TempDir folder;
+  if (std::string(kind.name) == "qwen") {  // NTK by the prefill's length past 64, LogN
+    for (const models::Architecture* a : models::all_architectures()) {
+      if (a->name == "qwen") test::TinyModel(*a).write(folder.path());
+    }
+    return load(folder.path());
+  }
+  test::TinyLlama model;
+  model.layers = 2;
+  if (std::string(kind.name) == "dynamic") {  // another base for each token past 64
+    model.config = {{"max_position_embeddings", 64},
+                    {"rope_scaling", {{"type", "dynamic"}, {"factor", 4.0}}}};
+  }
+  model.make().write_hf(folder.path(), DType::kF16);
+  return load(folder.path());
+}
+
+class Company : public ::testing::TestWithParam<Kind> {};
+
+INSTANTIATE_TEST_SUITE_P(Model, Company,
+                         ::testing::Values(Kind{"plain", 330}, Kind{"dynamic", 180},
+                                           Kind{"qwen", 180}),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+TEST_P(Company, RandomMixturesGiveEachRequestWhatItGetsAlone) {
+  const auto model = make(GetParam());
+  const auto vocabulary = static_cast<size_t>(model->info().vocabulary);
+  EngineStats total;
+  for (const unsigned seed : {1, 2, 3}) {
+    std::mt19937 random(seed);
+    std::vector<std::vector<TokenId>> texts;
+    for (int i = 0; i < 3; ++i) texts.push_back(test::random_ids(random, 250, vocabulary));
+    std::vector<Request> requests;
+    std::vector<Completion> alone;
+    for (int i = 0; i < 40; ++i) {
+      requests.push_back(test::random_request(random, vocabulary, GetParam().most, texts));
+      alone.push_back(Engine(model).run(requests.back()));
+    }
+
+    EngineOptions options;
+    options.kv_tokens = 7 * 64;
+    options.max_batch = 5;
+    options.prompt_chunk = 70;
+    Engine engine(model, options);
+    std::map<RequestId, size_t> index;
+    std::map<size_t, Completion> together;
+    for (size_t next = 0; next < requests.size() || together.size() < requests.size();) {
+      while (next < requests.size() && random() % 3 > 0) {
+        Request request = requests[next];
+        request.on_done = [&together, next](Completion done) {
+          EXPECT_TRUE(together.emplace(next, std::move(done)).second);
+        };
+        index[engine.submit(std::move(request))] = next++;
+      }
+      if (random() % 16 == 0 && next > 0) engine.cancel(1 + random() % next);
+      engine.step();
+    }
+    for (const auto& [id, i] : index) {
+      SCOPED_TRACE("seed " + std::to_string(seed) + ", request " + std::to_string(i));
+      EXPECT_EQ(together[i].id, id);
+      if (together[i].finish == FinishReason::kCancelled) {
+        expect_beginning(together[i], alone[i]);
+      } else {
+        expect_equal(together[i], alone[i]);
+      }
+    }
+    const EngineStats stats = engine.stats();
+    EXPECT_EQ(stats.completed + stats.cancelled, requests.size());
+    EXPECT_EQ(stats.free_blocks + stats.cached_blocks, 7u);
+    total.preemptions += stats.preemptions;
+    total.evicted_blocks += stats.evicted_blocks;
+    total.reused_tokens += stats.reused_tokens;
+    total.cancelled += stats.cancelled;
+  }
+  // The mixtures were hard enough to say something.
+  EXPECT_GT(total.preemptions, 3u);
+  EXPECT_GT(total.evicted_blocks, 100u);
+  EXPECT_GT(total.reused_tokens, 500u);
+  EXPECT_GT(total.cancelled, 3u);
+}
+
+TEST(CompanyOfTheDefaultModel, EightRepliesAtOnceAreTheRepliesAlone) {
+  HENG_NEEDS_DEFAULT_MODEL();
+  const auto model = load(test::default_model_path(), 1024);
+  std::mt19937 random(4);
+  const auto text = test::random_ids(random, 100, 40000);
+  std::vector<Request> requests(8);
+  for (size_t i = 0; i < requests.size(); ++i) {
+    auto& [prompt, config, on_token, on_prompt, task, n_logprobs, echo, hook, done, group] =
+        requests[i];
+    prompt.assign(text.begin(), text.begin() + static_cast<ptrdiff_t>(10 + 11 * i));
+    config.max_new_tokens = 24;
+    config.ignore_eos = true;
+    config.do_sample = i % 2;
+    config.seed = i;
+    n_logprobs = 2;
+  }
+  std::map<size_t, Completion> together;
+  Engine engine(model);
+  for (size_t i = 0; i < requests.size(); ++i) {
+    Request request = requests[i];
+    request.on_done = [&together, i](Completion done) { together[i] = std::move(done); };
+    engine.submit(std::move(request));
+  }
+  while (engine.step()) {
+  }
+  for (size_t i = 0; i < requests.size(); ++i) {
+    SCOPED_TRACE(i);
+    expect_equal(together[i], Engine(model).run(requests[i]));
+  }
+  EXPECT_GT(engine.stats().reused_tokens, 64u);
+}
+
+// A turn of a conversation computes what is new in it, to the token.
+TEST(Conversation, AFollowingTurnComputesItsNewTokensOnly) {
+  const auto model = make({"plain", 0});
+  Engine engine(model);
+  std::mt19937 random(5);
+  Request request;
+  request.prompt = test::random_ids(random, 30, 32);
+  request.generation.max_new_tokens = 20;
+  for (int turn = 0; turn < 8; ++turn) {
+    const Completion done = engine.run(request);
+    // The last token of a reply was never put through the layers.
+    EXPECT_EQ(done.reused_tokens, turn == 0 ? 0 : request.prompt.size() - 8);
+    request.prompt.insert(request.prompt.end(), done.ids.begin(), done.ids.end());
+    const auto more = test::random_ids(random, 7, 32);
+    request.prompt.insert(request.prompt.end(), more.begin(), more.end());
+  }
+}
+
+// Another conversation in between does not push the first one out while there is room.
+TEST(Conversation, TwoTakeTurnsWithoutComputingAgain) {
+  const auto model = make({"plain", 0});
+  Engine engine(model);
+  std::mt19937 random(6);
+  Request a, b;
+  a.prompt = test::random_ids(random, 100, 32);
+  b.prompt = test::random_ids(random, 100, 32);
+  a.generation.max_new_tokens = b.generation.max_new_tokens = 5;
+  engine.run(a);
+  engine.run(b);
+  EXPECT_EQ(engine.run(a).reused_tokens, 99u);
+  EXPECT_EQ(engine.run(b).reused_tokens, 99u);
+}
+
+}  // namespace
+}  // namespace heng
