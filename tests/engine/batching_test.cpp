@@ -119,14 +119,13 @@ TEST(CompanyOfTheDefaultModel, EightRepliesAtOnceAreTheRepliesAlone) {
   const auto text = test::random_ids(random, 100, 40000);
   std::vector<Request> requests(8);
   for (size_t i = 0; i < requests.size(); ++i) {
-    auto& [prompt, config, on_token, on_prompt, task, n_logprobs, echo, hook, done, group] =
-        requests[i];
-    prompt.assign(text.begin(), text.begin() + static_cast<ptrdiff_t>(10 + 11 * i));
-    config.max_new_tokens = 24;
-    config.ignore_eos = true;
-    config.do_sample = i % 2;
-    config.seed = i;
-    n_logprobs = 2;
+    Request& request = requests[i];
+    request.prompt.assign(text.begin(), text.begin() + static_cast<ptrdiff_t>(10 + 11 * i));
+    request.generation.max_new_tokens = 24;
+    request.generation.ignore_eos = true;
+    request.generation.do_sample = i % 2;
+    request.generation.seed = i;
+    request.n_logprobs = 2;
   }
   std::map<size_t, Completion> together;
   Engine engine(model);

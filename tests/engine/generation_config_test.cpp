@@ -90,6 +90,14 @@ TEST(GenerationConfig, CheckRefusesWhatIsNoNumber) {
   config = {};
   config.stop = {""};
   EXPECT_THROW(config.check(), Error);
+  config = {};
+  config.presence_penalty = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_THROW(config.check(), Error);
+  config = {};
+  config.logit_bias = {{3, std::numeric_limits<float>::infinity()}};
+  EXPECT_THROW(config.check(), Error);
+  config.logit_bias = {{-1, 1.0f}};
+  EXPECT_THROW(config.check(), Error);
 }
 
 TEST(GenerationConfig, FolderWithoutTheFileGivesDefaults) {

@@ -193,6 +193,49 @@ TEST(Sampler, PenaltyCountsPromptAndReplyOnce) {
   EXPECT_EQ(sampler.next(scores), 0);  // 2, 1.5, 1.8: punished once, not once an occurrence
 }
 
+// OpenAI's: score - count * frequency - (count > 0) * presence, of the reply alone.
+TEST(Sampler, PresenceAndFrequencyCountTheReplyAlone) {
+  GenerationConfig config;
+  config.presence_penalty = 1;
+  config.frequency_penalty = 0.5;
+  const std::vector<TokenId> prompt = {0, 0};
+  Sampler sampler(config, 2, prompt, 0);
+  // Token 0 counts 3, 1.5, 1, 1 at the four steps, token 1 1.25 until it came.
+  std::vector<TokenId> drawn;
+  for (int i = 0; i < 4; ++i) {
+    std::vector<float> scores = {3, 1.25f};
+    drawn.push_back(sampler.next(scores));
+  }
+  EXPECT_EQ(drawn, (std::vector<TokenId>{0, 0, 1, 0}));
+}
+
+TEST(Sampler, BiasComesBeforeTheRepetitionPenalty) {
+  GenerationConfig config;
+  config.logit_bias = {{1, 2.0f}};
+  config.repetition_penalty = 2;
+  const std::vector<TokenId> prompt = {1};
+  std::vector<float> scores = {1.4f, 1};
+  EXPECT_EQ(Sampler(config, 2, prompt, 0).next(scores), 1);  // (1 + 2) / 2
+  EXPECT_EQ(scores, (std::vector<float>{1.4f, 1.5f}));
+}
+
+TEST(Sampler, AnAdjustmentSeesTheModelsScoresAndMayForbid) {
+  for (const bool do_sample : {false, true}) {
+    GenerationConfig config;
+    config.do_sample = do_sample;
+    config.logit_bias = {{0, 5.0f}};
+    Sampler sampler(config, 3, {}, 1);
+    for (int i = 0; i < 20; ++i) {
+      std::vector<float> scores = {1, 2, 3};
+      const TokenId id = sampler.next(scores, {}, [](std::span<float> x) {
+        EXPECT_EQ(x[0], 1);
+        x[0] = x[2] = -std::numeric_limits<float>::infinity();
+      });
+      EXPECT_EQ(id, 1);
+    }
+  }
+}
+
 TEST(Sampler, ForbiddenTokensCannotComeOut) {
   GenerationConfig config;
   config.do_sample = true;
