@@ -206,7 +206,7 @@ TEST(PackedModels, SettingsThatAreNotReadAreNamed) {
       {"awq", "version", "gemv", "version is \"gemv\", expected \"gemm\""},
       {"awq", "backend", "llm-awq", "backend is \"llm-awq\", expected \"autoawq\""},
       {"awq", "quant_method", "bitsandbytes", "quant_method \"bitsandbytes\" is not supported"},
-      {"awq", "quant_method", "fp8", "Supported: gptq, awq"}};
+      {"awq", "quant_method", "fp8", "gptq, awq"}};
   for (const Case& c : cases) {
     TinyPacked model({.method = c.method});
     model.quantization[c.key] = c.value;
