@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Writes tests/formats/data/<format>.json: blocks of every weight format with the fp32 weights that the
-numpy code of the `gguf` package makes of them, and weights with the blocks it packs them into.
+numpy code of the `gguf` package makes of them, and weights with the blocks it packs them into. The int4
+and int8 groups of GPTQ and AWQ are this project's own blocks; here numpy unpacks them.
 
 Usage: tools/make_format_golden.py [OUT]      (needs: pip install numpy gguf)
 
@@ -36,6 +37,9 @@ HALVES = {
     "infinite": (0x7C00, 0xFC00),
     "not a number": (0x7E00, 0x3C00),
 }
+# Groups of integers: bits, weights a group. Bytes: scale, zero, one unused, integers.
+GROUPS = {"int4_g32": (4, 32), "int4_g128": (4, 128), "int8_g32": (8, 32), "int8_g128": (8, 128)}
+HALF_FIELDS.update({name: [0] for name in GROUPS})
 K_HALVES = ["ordinary", "largest", "subnormal"]  # these blocks are large
 
 
@@ -43,7 +47,26 @@ def upstream_type(name):
     return GGMLQuantizationType[name.upper()]
 
 
+def decode_group(name, block):
+    bits, length = GROUPS[name]
+    q = block[4:]
+    if bits == 4:
+        q = np.concatenate([q & 15, q >> 4])
+    assert len(q) == length
+    scale = block[:2].view(np.float16).astype(np.float32)
+    return scale * (q.astype(np.float32) - np.float32(block[2]))
+
+
+def block_shape(name):
+    if name in GROUPS:
+        bits, length = GROUPS[name]
+        return length, 4 + length * bits // 8
+    return GGML_QUANT_SIZES[upstream_type(name)]
+
+
 def decode(name, data):
+    if name in GROUPS:
+        return decode_group(name, data)
     if name == "f64":  # gguf has no decoder for it
         return data.view(np.float64).astype(np.float32)
     return gguf.quants.dequantize(data, upstream_type(name))
@@ -60,8 +83,8 @@ def decoding_rows(name, rng):
                 [0x0000, 0x8000, 0x0001, 0x03FF, 0x0400, 0x7BFF, 0xFBFF, 0x7C00, 0xFC00, 0x7F80,
                  0xFF80, 0x3C00, 0x3F80, 0x3555, 0x0080, 0x007F, 0x7F7F], np.uint16).view(np.uint8)
         return
-    length, size = GGML_QUANT_SIZES[upstream_type(name)]
-    for what in HALVES if length == 32 else K_HALVES:
+    length, size = block_shape(name)
+    for what in HALVES if length <= 128 else K_HALVES:
         block = rng.integers(0, 256, size, dtype=np.uint8)
         yield f"{what} scale, random levels", with_halves(name, block, HALVES[what])
     yield "all bits set", with_halves(name, np.full(size, 0xFF, np.uint8), HALVES["ordinary"])

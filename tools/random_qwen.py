@@ -22,8 +22,10 @@ SHAPES = {
 ROWS = 151936  # of the embedding and the head
 RANKS = 151643  # of the vocabulary; special tokens follow
 
-# The high byte of a bf16 number: sign, and an exponent that makes numbers of 2^-7 to 2^-5.
-SMALL = bytes(0xBC if byte & 1 else 0x3C for byte in range(256))
+# The high byte of a number: sign, and an exponent that makes numbers of 2^-7 to 2^-5.
+SMALL = {"BF16": bytes(0xBC if byte & 1 else 0x3C for byte in range(256)),
+         "F16": bytes(0xA4 if byte & 1 else 0x24 for byte in range(256))}
+ONE = {"BF16": b"\x80\x3f", "F16": b"\x00\x3c"}
 
 
 def random_bytes(source, count):
@@ -31,18 +33,19 @@ def random_bytes(source, count):
     return b"".join(source.randbytes(min(piece, count - at)) for at in range(0, count, piece))
 
 
-def matrix(source, *shape):
+# A tensor is its type, shape and bytes.
+def matrix(source, *shape, dtype="BF16"):
     count = 1
     for size in shape:
         count *= size
     data = bytearray(2 * count)
     data[0::2] = random_bytes(source, count)
-    data[1::2] = random_bytes(source, count).translate(SMALL)
-    return list(shape), bytes(data)
+    data[1::2] = random_bytes(source, count).translate(SMALL[dtype])
+    return dtype, list(shape), bytes(data)
 
 
-def ones(size):
-    return [size], b"\x80\x3f" * size
+def ones(size, dtype="BF16"):
+    return dtype, [size], ONE[dtype] * size
 
 
 def tensors(shape):
@@ -69,27 +72,27 @@ def tensors(shape):
 
 def write_shard(path, part):
     header, at = {"__metadata__": {"format": "pt"}}, 0
-    for name, (shape, data) in part:
-        header[name] = {"dtype": "BF16", "shape": shape, "data_offsets": [at, at + len(data)]}
+    for name, (dtype, shape, data) in part:
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [at, at + len(data)]}
         at += len(data)
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     with open(path, "wb") as out:
         out.write(len(text).to_bytes(8, "little") + text)
-        for _, (_, data) in part:
-            out.write(data)
+        for _, tensor in part:
+            out.write(tensor[2])
 
 
 def split(everything, shards):
     """Whole tensors in order, about as many bytes in each part."""
-    total = sum(len(data) for _, (_, data) in everything)
+    total = sum(len(tensor[2]) for _, tensor in everything)
     parts, size = [[]], 0
     for name, tensor in everything:
-        if parts[-1] and size + len(tensor[1]) > total / shards and len(parts) < shards:
+        if parts[-1] and size + len(tensor[2]) > total / shards and len(parts) < shards:
             parts.append([])
             size = 0
         parts[-1].append((name, tensor))
-        size += len(tensor[1])
+        size += len(tensor[2])
     return parts
 
 
@@ -100,7 +103,7 @@ def write_vocabulary(path):
             out.write(base64.b64encode(bytes(piece)) + b" %d\n" % rank)
 
 
-def write_configs(out, s):
+def write_configs(out, s, **more):
     config = {
         "architectures": ["QWenLMHeadModel"], "model_type": "qwen", "vocab_size": ROWS,
         "hidden_size": s["hidden"], "intermediate_size": 2 * s["ffn"],
@@ -108,7 +111,7 @@ def write_configs(out, s):
         "kv_channels": s["hidden"] // s["heads"], "layer_norm_epsilon": 1e-6,
         "rotary_emb_base": 10000, "rotary_pct": 1.0, "seq_length": 8192,
         "max_position_embeddings": 32768, "use_dynamic_ntk": True, "use_logn_attn": True,
-        "no_bias": True, "scale_attn_weights": True, "tie_word_embeddings": False, "bf16": True,
+        "no_bias": True, "scale_attn_weights": True, "tie_word_embeddings": False, **more,
     }
     generation = {
         "chat_format": "chatml", "eos_token_id": RANKS, "pad_token_id": RANKS,
@@ -119,6 +122,19 @@ def write_configs(out, s):
     (out / "generation_config.json").write_text(json.dumps(generation, indent=1))
 
 
+def write_weights(out, everything, shards):
+    parts = split(everything, shards)
+    index, total = {}, 0
+    for i, part in enumerate(parts, 1):
+        file = f"model-{i:05d}-of-{len(parts):05d}.safetensors"
+        write_shard(out / file, part)
+        index.update({name: file for name, _ in part})
+        total += sum(len(tensor[2]) for _, tensor in part)
+        print(f"{file}: {len(part)} tensors", flush=True)
+    (out / "model.safetensors.index.json").write_text(
+        json.dumps({"metadata": {"total_size": total}, "weight_map": index}, indent=1))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -127,17 +143,8 @@ def main():
     parser.add_argument("--shards", type=int, default=8)
     o = parser.parse_args()
     o.out.mkdir(parents=True, exist_ok=True)
-    parts = split(list(tensors(SHAPES[o.shape])), o.shards)
-    index, total = {}, 0
-    for i, part in enumerate(parts, 1):
-        file = f"model-{i:05d}-of-{len(parts):05d}.safetensors"
-        write_shard(o.out / file, part)
-        index.update({name: file for name, _ in part})
-        total += sum(len(data) for _, (_, data) in part)
-        print(f"{file}: {len(part)} tensors", flush=True)
-    (o.out / "model.safetensors.index.json").write_text(
-        json.dumps({"metadata": {"total_size": total}, "weight_map": index}, indent=1))
-    write_configs(o.out, SHAPES[o.shape])
+    write_weights(o.out, list(tensors(SHAPES[o.shape])), o.shards)
+    write_configs(o.out, SHAPES[o.shape], bf16=True)
     write_vocabulary(o.out / "qwen.tiktoken")
 
 

@@ -62,11 +62,12 @@ struct ModelInfo {
   std::string name;          // the folder's or file's name
   std::string architecture;  // "qwen", "llama"
   std::string hf_class;      // "QWenLMHeadModel" where config.json says
-  std::string stored_as;     // "bf16", "q4_1", ...: what most weights are stored in
-  std::string computed_as;   // what LoadOptions made of it: "bf16", "fp32", "q4_1"
-  std::string why;           // one clause for people: "as stored: this processor multiplies bf16"
-  std::string isa;           // "avx512_bf16"
-  int activation_bits = 0;   // 8 or 15: of inputs to quantised weights; 0: computed in floats
+  // "bf16", "q4_1", "gptq int4, group 128": what most weights are stored in
+  std::string stored_as;
+  std::string computed_as;  // what LoadOptions made of it: "bf16", "fp32", "int4"
+  std::string why;          // one clause for people: "as stored: this processor multiplies bf16"
+  std::string isa;          // "avx512_bf16"
+  int activation_bits = 0;  // 8 or 15: of inputs to quantised weights; 0: computed in floats
   uint64_t parameters = 0;
   uint64_t n_files = 0;
   uint64_t weight_bytes = 0;  // in memory

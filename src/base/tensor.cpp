@@ -14,18 +14,32 @@ struct Row {
   DTypeSize size;
 };
 
-// Block sizes as in ggml's block_q* structs.
-constexpr std::array<Row, 20> kRows{{
-    {DType::kF64, "f64", {1, 8}},       {DType::kF32, "f32", {1, 4}},
-    {DType::kF16, "f16", {1, 2}},       {DType::kBF16, "bf16", {1, 2}},
-    {DType::kI64, "i64", {1, 8}},       {DType::kI32, "i32", {1, 4}},
-    {DType::kI16, "i16", {1, 2}},       {DType::kI8, "i8", {1, 1}},
-    {DType::kU8, "u8", {1, 1}},         {DType::kBool, "bool", {1, 1}},
-    {DType::kQ8_0, "q8_0", {32, 34}},   {DType::kQ4_0, "q4_0", {32, 18}},
-    {DType::kQ4_1, "q4_1", {32, 20}},   {DType::kQ5_0, "q5_0", {32, 22}},
-    {DType::kQ5_1, "q5_1", {32, 24}},   {DType::kQ2_K, "q2_k", {256, 84}},
-    {DType::kQ3_K, "q3_k", {256, 110}}, {DType::kQ4_K, "q4_k", {256, 144}},
-    {DType::kQ5_K, "q5_k", {256, 176}}, {DType::kQ6_K, "q6_k", {256, 210}},
+// Block sizes as in ggml's block_q* structs and formats/int_group.h.
+constexpr std::array<Row, 24> kRows{{
+    {DType::kF64, "f64", {1, 8}},
+    {DType::kF32, "f32", {1, 4}},
+    {DType::kF16, "f16", {1, 2}},
+    {DType::kBF16, "bf16", {1, 2}},
+    {DType::kI64, "i64", {1, 8}},
+    {DType::kI32, "i32", {1, 4}},
+    {DType::kI16, "i16", {1, 2}},
+    {DType::kI8, "i8", {1, 1}},
+    {DType::kU8, "u8", {1, 1}},
+    {DType::kBool, "bool", {1, 1}},
+    {DType::kQ8_0, "q8_0", {32, 34}},
+    {DType::kQ4_0, "q4_0", {32, 18}},
+    {DType::kQ4_1, "q4_1", {32, 20}},
+    {DType::kQ5_0, "q5_0", {32, 22}},
+    {DType::kQ5_1, "q5_1", {32, 24}},
+    {DType::kQ2_K, "q2_k", {256, 84}},
+    {DType::kQ3_K, "q3_k", {256, 110}},
+    {DType::kQ4_K, "q4_k", {256, 144}},
+    {DType::kQ5_K, "q5_k", {256, 176}},
+    {DType::kQ6_K, "q6_k", {256, 210}},
+    {DType::kInt4G32, "int4_g32", {32, 20}},
+    {DType::kInt4G128, "int4_g128", {128, 68}},
+    {DType::kInt8G32, "int8_g32", {32, 36}},
+    {DType::kInt8G128, "int8_g128", {128, 132}},
 }};
 
 constexpr bool rows_in_order() {

@@ -10,8 +10,8 @@
 
 namespace heng {
 
-// Element types of checkpoints. The q* are GGUF block formats (ggml's ggml_type); what their blocks
-// hold is described in src/formats.
+// Element types of checkpoints. The q* are GGUF block formats (ggml's ggml_type), the int* what
+// GPTQ and AWQ tensors become; what their blocks hold is described in src/formats.
 enum class DType : uint8_t {
   kF64,
   kF32,
@@ -33,6 +33,10 @@ enum class DType : uint8_t {
   kQ4_K,
   kQ5_K,
   kQ6_K,
+  kInt4G32,
+  kInt4G128,
+  kInt8G32,
+  kInt8G128,
 };
 
 // "f32", "bf16", "q4_k", ...

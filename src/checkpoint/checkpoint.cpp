@@ -12,6 +12,8 @@ namespace heng::checkpoint {
 namespace {
 
 constexpr size_t kMaxConfigBytes = 16u << 20;
+constexpr const char* kQuantization = "quantization_config";  // of config.json
+constexpr const char* kQuantizeFile = "quantize_config.json";
 
 bool is_there(const std::filesystem::path& path) {
   std::error_code ignored;
@@ -99,6 +101,10 @@ struct Builder {
       fail_no_config(folder);
     }
     out->config_ = read_json_file(folder / "config.json");
+    const bool says_quantization = JsonObject(out->config_, "config.json").has(kQuantization);
+    if (!says_quantization && is_there(folder / kQuantizeFile)) {
+      out->quantize_config_ = read_json_file(folder / kQuantizeFile);
+    }
     if (is_there(folder / "generation_config.json")) {
       out->generation_config_ = read_json_file(folder / "generation_config.json");
     }
@@ -179,6 +185,12 @@ uint64_t Checkpoint::tensor_bytes() const {
 std::string Checkpoint::config_file() const {
   if (kind_ == Kind::kGguf) return file_name(path_);
   return kind_ == Kind::kMeta ? "params.json" : "config.json";
+}
+
+std::optional<JsonObject> Checkpoint::quantization() const {
+  if (quantize_config_) return JsonObject(*quantize_config_, kQuantizeFile);
+  if (kind_ != Kind::kHuggingFace) return std::nullopt;
+  return JsonObject(config_, config_file()).object(kQuantization);
 }
 
 void Checkpoint::drop_pages(const TensorEntry& entry) const noexcept {

@@ -54,6 +54,10 @@ class Checkpoint {
   const Json& config() const { return config_; }
   // "config.json", "params.json" or the .gguf file's name, for errors.
   std::string config_file() const;
+  // How a Hugging Face folder says that its weights are quantised: config.json's
+  // quantization_config, or quantize_config.json, where AutoGPTQ used to write it; nullopt where
+  // neither is there. Borrows the Checkpoint.
+  std::optional<JsonObject> quantization() const;
   // generation_config.json, or nullopt.
   const std::optional<Json>& generation_config() const { return generation_config_; }
 
@@ -70,6 +74,7 @@ class Checkpoint {
   std::vector<std::unique_ptr<std::byte[]>> owned_;  // tensors that had to be made contiguous
   std::vector<TensorEntry> tensors_;
   Json config_;
+  std::optional<Json> quantize_config_;  // read where config_ has no quantization_config
   std::optional<Json> generation_config_;
 };
 

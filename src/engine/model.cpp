@@ -98,7 +98,9 @@ void fill_sizes(Plan& p, size_t context) {
   i.parameters = sizes.parameters;
   i.weight_bytes = sizes.memory_bytes;
   i.kv_bytes = engine::kv_bytes(models::kv_layout(p.spec, p.precision.kv), context);
-  i.work_bytes = models::workspace_bytes(p.spec, std::min(context, engine::kPromptChunk), 1);
+  const size_t chunk = std::min(context, engine::kPromptChunk);
+  i.work_bytes = models::workspace_bytes(p.spec, chunk, 1);
+  if (sizes.reorders_inputs) i.work_bytes += models::reordered_bytes(p.spec, chunk);
   i.context = context;
 }
 
@@ -138,7 +140,7 @@ Plan make_plan(const std::filesystem::path& path, const LoadOptions& options) {
   const auto sizes = models::measure_weights(p.request(), *p.backend);
   p.stored = {sizes.stored, sizes.parameters};
   p.precision = engine::choose_precision(options, p.stored, *p.backend);
-  p.info.stored_as = dtype_name(p.stored.dtype);
+  p.info.stored_as = models::describe_stored(*p.checkpoint, p.stored.dtype);
   p.info.computed_as = p.precision.computed_as;
   p.info.why = p.precision.why;
   const bool integers = options.backend == BackendKind::kFast && p.precision.quantised;

@@ -52,6 +52,16 @@ std::string why_as_stored(DType stored, const ops::Backend& backend) {
   return "as stored";
 }
 
+// Users know the 32- and 16-bit types by the names of --dtype, and groups of integers by their
+// bits.
+std::string name_for_users(DType dtype) {
+  if (dtype == DType::kF32) return "fp32";
+  if (dtype == DType::kF16) return "fp16";
+  const formats::WeightFormat* format = formats::find_format(dtype);
+  const bool is_group = format != nullptr && format->zero == formats::kStoredZero;
+  return is_group ? "int" + std::to_string(format->bits) : std::string(dtype_name(dtype));
+}
+
 }  // namespace
 
 PrecisionChoice choose_precision(const LoadOptions& options, const StoredWeights& stored,
@@ -66,12 +76,9 @@ PrecisionChoice choose_precision(const LoadOptions& options, const StoredWeights
   choice.activations = choose_activations(options.activations, stored.parameters);
   const formats::WeightFormat* format = formats::find_format(target);
   choice.quantised = format != nullptr && format->expand_block != nullptr;
-  // Users know the 32- and 16-bit types by the names of --dtype.
-  choice.computed_as = target == DType::kF32   ? "fp32"
-                       : target == DType::kF16 ? "fp16"
-                                               : std::string(dtype_name(target));
+  choice.computed_as = name_for_users(target);
   choice.why = target == stored.dtype ? why_as_stored(target, backend)
-                                      : "converted from " + std::string(dtype_name(stored.dtype));
+                                      : "converted from " + name_for_users(stored.dtype);
   return choice;
 }
 

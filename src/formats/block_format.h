@@ -2,7 +2,9 @@
 // makes the WeightFormat row, the row decoder included. A format is a struct with
 //   kDType, kName, kLength, kGroup, kBits, kZero, kHalfScales   as the members of WeightFormat
 //   Block                                                       the bytes, with static_assert
-//   static void expand(const Block&, IntBlock&)                 q and scale; min where kZero is -1
+//   static void expand(const Block&, IntBlock&)                 q and scale; min for kStoredMin,
+//   zero
+//                                                               for kStoredZero
 //   static void encode(const float*, Block&)                    optional; kLength weights
 // Pure functions; safe from any thread.
 #pragma once
@@ -19,22 +21,25 @@ void expand_block(const std::byte* bytes, IntBlock& out) {
   typename Format::Block block;
   std::memcpy(&block, bytes, sizeof(block));
   Format::expand(block, out);
-  if constexpr (Format::kZero >= 0) {
-    constexpr float kMinInScales = -static_cast<float>(Format::kZero);
+  if constexpr (Format::kZero != kStoredMin) {
     for (size_t g = 0; g < Format::kLength / Format::kGroup; ++g) {
-      out.min[g] = kMinInScales * out.scale[g];
+      const int zero = Format::kZero == kStoredZero ? out.zero[g] : Format::kZero;
+      out.min[g] = -static_cast<float>(zero) * out.scale[g];
     }
   }
 }
 
-// One group: `n` weights from their integers. The product fits fp32 exactly in every format (a
-// scale has at most 19 bits, an integer 8), so only the addition rounds, fused or not. Both forms
-// are upstream's own, down to the sign of zero.
+// Group g of a block: n weights from their integers. The product fits fp32 exactly in every format
+// (a scale has at most 19 bits, an integer 8), so only the addition rounds, fused or not. Both
+// forms are upstream's own, down to the sign of zero.
 template <int kZero>
-void decode_group(const uint8_t* q, float scale, float min, float* dst, size_t n) {
+void decode_group(const IntBlock& block, size_t g, float* dst, size_t n) {
+  const uint8_t* q = block.q + g * n;
+  const float scale = block.scale[g], min = block.min[g];
+  const int zero = kZero == kStoredZero ? block.zero[g] : kZero;
   for (size_t i = 0; i < n; ++i) {
-    if constexpr (kZero >= 0) {
-      dst[i] = scale * static_cast<float>(static_cast<int>(q[i]) - kZero);
+    if constexpr (kZero != kStoredMin) {
+      dst[i] = scale * static_cast<float>(static_cast<int>(q[i]) - zero);
     } else {
       dst[i] = scale * static_cast<float>(q[i]) + min;
     }
@@ -47,9 +52,7 @@ void decode_blocks(const std::byte* src, float* dst, size_t n) {
   for (size_t at = 0; at < n; at += Format::kLength, src += sizeof(typename Format::Block)) {
     expand_block<Format>(src, block);
     for (size_t first = 0; first < Format::kLength; first += Format::kGroup) {
-      const size_t g = first / Format::kGroup;
-      decode_group<Format::kZero>(block.q + first, block.scale[g], block.min[g], dst + at + first,
-                                  Format::kGroup);
+      decode_group<Format::kZero>(block, first / Format::kGroup, dst + at + first, Format::kGroup);
     }
   }
 }
@@ -66,7 +69,7 @@ void encode_blocks(const float* src, std::byte* dst, size_t n) {
 template <typename Format>
 constexpr WeightFormat block_format() {
   static_assert(Format::kLength <= IntBlock::kMaxLength && Format::kLength % Format::kGroup == 0);
-  static_assert(Format::kGroup == 16 || Format::kGroup == 32);
+  static_assert(Format::kGroup == 16 || Format::kGroup == 32 || Format::kGroup == 128);
   WeightFormat row{.name = Format::kName,
                    .dtype = Format::kDType,
                    .block_length = Format::kLength,

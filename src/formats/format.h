@@ -1,7 +1,8 @@
-// Weight formats: how the numbers of one block are stored. Every quantised GGUF format is, per
-// group of 16 or 32 neighbouring weights, small unsigned integers q with one scale and one minimum:
+// Weight formats: how the numbers of one block are stored. Every quantised format is, per group of
+// 16, 32 or 128 neighbouring weights, small unsigned integers q with one scale and one minimum:
 //     weight = scale * q + min
-// and a format file says just that (expand_block). Row conversion, the packed form of the fast
+// where the minimum may be stored as an integer zero, min = -zero * scale. A format file says just
+// that (expand_block). Row conversion, the packed form of the fast
 // kernels and the contract tests all follow from it. Pure functions; safe from any thread.
 #pragma once
 
@@ -19,10 +20,15 @@ namespace heng::formats {
 // upstream's decoder does.
 struct IntBlock {
   static constexpr size_t kMaxLength = 256;
-  uint8_t q[kMaxLength];         // in the row's order
-  float scale[kMaxLength / 16];  // one per group
-  float min[kMaxLength / 16];    // one per group; symmetric formats: -zero * scale
+  uint8_t q[kMaxLength];          // in the row's order
+  float scale[kMaxLength / 16];   // one per group
+  float min[kMaxLength / 16];     // one per group; exactly -zero * scale where there is a zero
+  uint8_t zero[kMaxLength / 16];  // one per group, where the format stores zeros (kStoredZero)
 };
+
+// What WeightFormat::zero says where the zero is not one number for all groups.
+inline constexpr int kStoredMin = -1;   // each group has a minimum of its own
+inline constexpr int kStoredZero = -2;  // each group has an integer zero of its own
 
 struct WeightFormat {
   std::string_view name;  // as dtype_name
@@ -30,11 +36,11 @@ struct WeightFormat {
   uint32_t block_length;  // weights per block
   uint32_t block_bytes;
   // Quantised formats only (0 and nullptr for plain ones):
-  uint32_t group_length = 0;  // 16 or 32
+  uint32_t group_length = 0;  // 16, 32 or 128
   uint32_t bits = 0;          // q < 2^bits; 2..8
-  // Symmetric formats: weight = scale * (q - zero), so that min = -zero * scale in every group.
-  // -1: the format stores its own minimum.
-  int zero = -1;
+  // Symmetric formats: weight = scale * (q - zero), so that min = -zero * scale in every group;
+  // else kStoredMin or kStoredZero.
+  int zero = kStoredMin;
   // `scale` and, where the format stores one, `min` of every group are values that fp16 holds
   // exactly (they were stored as fp16).
   bool half_scales = false;

@@ -1,4 +1,5 @@
 #include "formats/format.h"
+#include "formats/int_group.h"
 #include "formats/plain.h"
 #include "formats/q2_k.h"
 #include "formats/q3_k.h"

@@ -2,6 +2,7 @@
 // in 16 lanes, tokens in registers. Inside a group sums are integers and exact (of 15-bit
 // activations the high halves' sum, times 128, plus the low halves'); across groups each lane runs
 //     acc = fma(float(sum) * x_scale, w_scale, acc)  [ acc = fma(w_min, x_scale * x_sum, acc) ]
+// (w_min = -(w_zero * w_scale), exact, where each group stores its zero)
 // in group order, in every tile shape, so an element's bits depend on its own row and token alone.
 #pragma once
 
@@ -18,6 +19,7 @@ using kernels::IntPanels;
 using kernels::kGroup;
 using kernels::kPanelRows;
 using kernels::kTokenTile;
+using kernels::PanelOffset;
 
 // As kPlainBlockBytes: activations walked once a panel stay in the L2 cache.
 constexpr size_t kIntBlockBytes = 512 * 1024;
@@ -25,16 +27,23 @@ constexpr size_t kIntBlockBytes = 512 * 1024;
 enum class Width { k4, k8, k8Full };  // 4 bits; 8 bits with q <= 127; 8 bits
 
 // kPasses: 1 for 8-bit activations, 2 for 15-bit ones (high, then low).
-template <size_t kPasses, Width kWidth, bool kHalfScales, bool kHasMin, size_t kLength>
+template <size_t kPasses, Width kWidth, bool kHalfScales, PanelOffset kOffset, size_t kLength>
 struct PanelKind {
   static constexpr size_t passes = kPasses, token_bytes = kPasses * kGroup;  // of a group
   static constexpr Width width = kWidth;
-  static constexpr bool half_scales = kHalfScales, has_min = kHasMin;
-  static constexpr size_t length = kLength;  // weights per scale: 16 or 32
-  static constexpr size_t data_bytes = kWidth == Width::k4 ? 256 : 512;
+  static constexpr bool half_scales = kHalfScales;
+  static constexpr PanelOffset offset = kOffset;
+  static constexpr bool fixed_zero = kOffset == PanelOffset::kFixedZero;
+  static constexpr size_t length = kLength;  // weights per scale: 16, 32 or 128
+  // A record has `parts` groups of activations; each has `scales` scales, or `parts` share one.
+  static constexpr size_t parts = kLength > kGroup ? kLength / kGroup : 1;
+  static constexpr size_t scales = kLength < kGroup ? kGroup / kLength : 1;
+  static constexpr size_t part_bytes = kWidth == Width::k4 ? 256 : 512;
+  static constexpr size_t data_bytes = parts * part_bytes;
   static constexpr size_t scale_bytes = kPanelRows * (kHalfScales ? 2 : 4);
-  static constexpr size_t scales_bytes = kGroup / kLength * scale_bytes;
-  static constexpr size_t record_bytes = data_bytes + (kHasMin ? 2 : 1) * scales_bytes;
+  static constexpr size_t offset_bytes =
+      fixed_zero ? 0 : (kOffset == PanelOffset::kMins ? scales * scale_bytes : kPanelRows);
+  static constexpr size_t record_bytes = data_bytes + scales * scale_bytes + offset_bytes;
 };
 
 // One panel, and where a run of tokens inside one tile begins.
@@ -45,7 +54,7 @@ struct PanelTask {
   const int32_t* zero_part;  // by group, or by half group for kLength 16
   const float* scaled_sum;
   size_t tile_tokens;  // distance between groups, in tokens
-  size_t n_groups;
+  size_t n_records;
 };
 
 template <typename Kind>
@@ -54,6 +63,24 @@ HENG_INLINE Vf load_scales(const uint8_t* p) {
     return load_f16(p);
   else
     return load(reinterpret_cast<const float*>(p));
+}
+
+// Scale and minimum of one group of each row.
+struct ScaleAndMin {
+  Vf scale, min;
+};
+
+template <typename Kind>
+HENG_INLINE ScaleAndMin load_scale_and_min(const uint8_t* record, size_t index) {
+  const uint8_t* scales = record + Kind::data_bytes;
+  const uint8_t* offsets = scales + Kind::scales * Kind::scale_bytes;
+  ScaleAndMin s{load_scales<Kind>(scales + index * Kind::scale_bytes), zero_f()};
+  if constexpr (Kind::offset == PanelOffset::kMins) {
+    s.min = load_scales<Kind>(offsets + index * Kind::scale_bytes);
+  } else if constexpr (Kind::offset == PanelOffset::kZeros) {
+    s.min = sub(zero_f(), mul(load_u8(offsets), s.scale));
+  }
+  return s;
 }
 
 HENG_INLINE Vi broadcast_4_bytes(const int8_t* p) {
@@ -102,11 +129,11 @@ HENG_INLINE void group_sums(const uint8_t* w, const int8_t* q, GroupPart part, V
     dot_vectors<Kind, T>(sums, w, q, part.first, end);
     for (size_t t = 0; t < T; ++t) {
       sums[t] = times_128(sums[t]);
-      if (!Kind::has_min) sums[t] = add_i(sums[t], set1_i(part.zero_part[t]));
+      if (Kind::fixed_zero) sums[t] = add_i(sums[t], set1_i(part.zero_part[t]));
     }
     dot_vectors<Kind, T>(sums, w, q + kGroup, part.first, end);
   } else {
-    for (size_t t = 0; t < T; ++t) sums[t] = set1_i(Kind::has_min ? 0 : part.zero_part[t]);
+    for (size_t t = 0; t < T; ++t) sums[t] = set1_i(Kind::fixed_zero ? part.zero_part[t] : 0);
     dot_vectors<Kind, T>(sums, w, q, part.first, end);
   }
 }
@@ -121,30 +148,35 @@ HENG_INLINE void prefetch_record(const uint8_t* w) {
   }
 }
 
+// Adds what group g of the activations gives with `w`, its part of a record. A scale of 16 weights
+// goes with half of the group: scale `half` of the record.
+template <typename Kind, size_t T>
+HENG_INLINE void add_group(const PanelTask& p, const uint8_t* w, size_t g, size_t half,
+                           ScaleAndMin s, Vf (&acc)[T]) {
+  constexpr size_t kVectors = 8 / Kind::scales;
+  const size_t at = (g * Kind::scales + half) * p.tile_tokens;
+  const int8_t* q = p.q + g * p.tile_tokens * Kind::token_bytes;
+  const float* x_scale = p.x_scale + g * p.tile_tokens;
+  Vi sums[T];
+  group_sums<Kind, T>(w, q, {half * kVectors, kVectors, p.zero_part + at}, sums);
+  for (size_t t = 0; t < T; ++t) {
+    acc[t] = fma(mul(to_float(sums[t]), set1(x_scale[t])), s.scale, acc[t]);
+  }
+  if constexpr (!Kind::fixed_zero) {
+    for (size_t t = 0; t < T; ++t) acc[t] = fma(s.min, set1(p.scaled_sum[at + t]), acc[t]);
+  }
+}
+
 template <typename Kind, size_t T>
 HENG_INLINE void int_tile(const PanelTask& p, Vf (&acc)[T]) {
-  constexpr size_t kParts = kGroup / Kind::length, kVectors = 8 / kParts;
   for (Vf& a : acc) a = zero_f();
-  for (size_t g = 0; g < p.n_groups; ++g) {
-    const uint8_t* w = p.data + g * Kind::record_bytes;
-    const int8_t* q = p.q + g * p.tile_tokens * Kind::token_bytes;
-    const float* x_scale = p.x_scale + g * p.tile_tokens;
+  for (size_t r = 0; r < p.n_records; ++r) {
+    const uint8_t* w = p.data + r * Kind::record_bytes;
     prefetch_record<Kind, T>(w);
-    for (size_t part = 0; part < kParts; ++part) {
-      const size_t at = g * kParts + part;
-      Vi sums[T];
-      group_sums<Kind, T>(w, q, {part * kVectors, kVectors, p.zero_part + at * p.tile_tokens},
-                          sums);
-      const Vf scale = load_scales<Kind>(w + Kind::data_bytes + part * Kind::scale_bytes);
-      for (size_t t = 0; t < T; ++t) {
-        acc[t] = fma(mul(to_float(sums[t]), set1(x_scale[t])), scale, acc[t]);
-      }
-      if constexpr (Kind::has_min) {
-        const Vf min =
-            load_scales<Kind>(w + Kind::data_bytes + Kind::scales_bytes + part * Kind::scale_bytes);
-        for (size_t t = 0; t < T; ++t) {
-          acc[t] = fma(min, set1(p.scaled_sum[at * p.tile_tokens + t]), acc[t]);
-        }
+    for (size_t i = 0; i < Kind::scales; ++i) {
+      const ScaleAndMin s = load_scale_and_min<Kind>(w, i);
+      for (size_t part = 0; part < Kind::parts; ++part) {
+        add_group<Kind, T>(p, w + part * Kind::part_bytes, r * Kind::parts + part, i, s, acc);
       }
     }
   }
@@ -170,11 +202,9 @@ struct PanelOutput {
 
 template <typename Kind, size_t T>
 void panel_tokens(PanelTask p, const PanelOutput& to, size_t token, size_t in_tile) {
-  constexpr size_t kParts = kGroup / Kind::length;
-  static_assert(kParts == 1 || kParts == 2);
   p.q += in_tile * Kind::token_bytes;
   p.x_scale += in_tile;
-  if constexpr (!Kind::has_min) p.zero_part += in_tile;
+  if constexpr (Kind::fixed_zero) p.zero_part += in_tile;
   p.scaled_sum += in_tile;
   Vf acc[T];
   int_tile<Kind, T>(p, acc);
@@ -205,8 +235,9 @@ void one_panel(const IntJob& job, size_t panel, size_t begin, size_t end) {
   const IntActivations& x = job.x;
   const bool halves = Kind::length == 16;
   const size_t groups = w.k / kGroup, parts = halves ? 2 * groups : groups;
+  const size_t records = groups / Kind::parts;
   const size_t row = panel * kPanelRows, left = job.rows - row;
-  const uint8_t* data = w.data + panel * groups * Kind::record_bytes;
+  const uint8_t* data = w.data + panel * records * Kind::record_bytes;
   const PanelOutput to{job.out, row, left < kPanelRows ? left : kPanelRows};
   for (size_t t = begin; t < end; t += kTokenTile) {
     const size_t nt = end - t < kTokenTile ? end - t : kTokenTile;
@@ -214,10 +245,10 @@ void one_panel(const IntJob& job, size_t panel, size_t begin, size_t end) {
     p.data = data;
     p.q = x.q + Kind::passes * t * w.k;
     p.x_scale = x.scale + t * groups;
-    if constexpr (!Kind::has_min) p.zero_part = x.zero_part + t * parts;
+    if constexpr (Kind::fixed_zero) p.zero_part = x.zero_part + t * parts;
     p.scaled_sum = (halves ? x.scaled_half_sum : x.scaled_sum) + t * parts;
     p.tile_tokens = nt;
-    p.n_groups = groups;
+    p.n_records = records;
     panel_tile<Kind>(p, to, t);
   }
 }
@@ -239,23 +270,32 @@ void panels_of_kind(const IntJob& job, size_t panel_begin, size_t panel_end) {
 template <size_t kPasses>
 void int_panels(const IntJob& job, size_t begin, size_t end) {
   const IntPanels& w = job.w;
-  const bool four = w.bits == 4, half = w.half_scales, min = w.has_min,
-             short_group = w.group_length == 16;
+  const bool four = w.bits == 4, half = w.half_scales, min = w.offset == PanelOffset::kMins,
+             short_group = w.group_length == 16, long_group = w.group_length == 128;
   using enum Width;
+  using enum PanelOffset;
+  if (w.offset == kZeros) {
+    if (four && long_group)
+      return panels_of_kind<PanelKind<kPasses, k4, true, kZeros, 128>>(job, begin, end);
+    if (four) return panels_of_kind<PanelKind<kPasses, k4, true, kZeros, 32>>(job, begin, end);
+    if (long_group)
+      return panels_of_kind<PanelKind<kPasses, k8Full, true, kZeros, 128>>(job, begin, end);
+    return panels_of_kind<PanelKind<kPasses, k8Full, true, kZeros, 32>>(job, begin, end);
+  }
   if (four && half && !min)
-    return panels_of_kind<PanelKind<kPasses, k4, true, false, 32>>(job, begin, end);
-  if (four && half && min)
-    return panels_of_kind<PanelKind<kPasses, k4, true, true, 32>>(job, begin, end);
+    return panels_of_kind<PanelKind<kPasses, k4, true, kFixedZero, 32>>(job, begin, end);
+  if (four && half) return panels_of_kind<PanelKind<kPasses, k4, true, kMins, 32>>(job, begin, end);
   if (four && !short_group)
-    return panels_of_kind<PanelKind<kPasses, k4, false, true, 32>>(job, begin, end);
-  if (four && min) return panels_of_kind<PanelKind<kPasses, k4, false, true, 16>>(job, begin, end);
-  if (four) return panels_of_kind<PanelKind<kPasses, k4, false, false, 16>>(job, begin, end);
+    return panels_of_kind<PanelKind<kPasses, k4, false, kMins, 32>>(job, begin, end);
+  if (four && min) return panels_of_kind<PanelKind<kPasses, k4, false, kMins, 16>>(job, begin, end);
+  if (four) return panels_of_kind<PanelKind<kPasses, k4, false, kFixedZero, 16>>(job, begin, end);
   if (w.full_range)
-    return panels_of_kind<PanelKind<kPasses, k8Full, true, false, 32>>(job, begin, end);
-  if (half && !min) return panels_of_kind<PanelKind<kPasses, k8, true, false, 32>>(job, begin, end);
-  if (half) return panels_of_kind<PanelKind<kPasses, k8, true, true, 32>>(job, begin, end);
-  if (min) return panels_of_kind<PanelKind<kPasses, k8, false, true, 32>>(job, begin, end);
-  panels_of_kind<PanelKind<kPasses, k8, false, false, 16>>(job, begin, end);
+    return panels_of_kind<PanelKind<kPasses, k8Full, true, kFixedZero, 32>>(job, begin, end);
+  if (half && !min)
+    return panels_of_kind<PanelKind<kPasses, k8, true, kFixedZero, 32>>(job, begin, end);
+  if (half) return panels_of_kind<PanelKind<kPasses, k8, true, kMins, 32>>(job, begin, end);
+  if (min) return panels_of_kind<PanelKind<kPasses, k8, false, kMins, 32>>(job, begin, end);
+  panels_of_kind<PanelKind<kPasses, k8, false, kFixedZero, 16>>(job, begin, end);
 }
 
 void matmul_int(const IntPanels& w, const IntActivations& x, const Output& out, size_t rows,

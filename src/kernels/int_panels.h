@@ -1,6 +1,6 @@
-// Repacks a quantised matrix from its file's blocks into the panels that the integer products read
-// (kernel_table.h draws them). Lossless: q, scale and min are the file's own; K-quants, whose
-// scales are products of two factors, keep them in fp32.
+// Repacks a quantised matrix from blocks of its format into the panels that the integer products
+// read (kernel_table.h draws them). Lossless: q, scale, min and zero are the file's own; K-quants,
+// whose scales are products of two factors, keep them in fp32.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,8 @@
 
 namespace heng::kernels {
 
-// Whether rows of k weights of `format` can be packed: a quantised format, whole groups of 32.
+// Whether rows of k weights of `format` can be packed: a quantised format, whole blocks and groups
+// of 32.
 bool can_pack(const formats::WeightFormat& format, size_t k);
 
 // Bytes that pack_panels will take.

@@ -47,26 +47,29 @@ struct PlainMatmul {
   Output out;
 };
 
-// How a packed panel of 16 rows lies in memory: one record per group of 32 k, record after record
-// and panel after panel, so that one token reads the whole matrix as a single stream (with scales
-// apart from the data, short panels were read at 60 % of that speed). A record is
-//   data    4 vectors of 64 bytes for 4-bit weights: byte row*4 + j of vector v holds k = 8v + j in
-//   its low
-//           and k = 8v + 4 + j in its high bits (j = 0..3);
-//           8 vectors for 8-bit weights: byte row*4 + j of vector v holds k = 4v + j
-//   scales  [32 / group_length, 16] fp16 or f32
-//   mins    the same, where has_min is set
-// weight = scale * q + min, or scale * (q - 2^zero_shift).
+// What stands in a packed panel beside scales: nothing, where the zero is the same number for all
+// groups; or a minimum (weight = scale * q + min) or a zero (weight = scale * (q - zero)) a group.
+enum class PanelOffset : uint8_t { kFixedZero, kMins, kZeros };
+
+// How a packed panel of 16 rows lies in memory: one record per group (two groups of 16), record
+// after record and panel after panel, so that one token reads the whole matrix as a single stream
+// (with scales apart from the data, short panels were read at 60 % of that speed). A record of
+// R = max(32, group_length) k is
+//   data     R / 8 vectors of 64 bytes for 4-bit weights: byte row*4 + j of vector v holds
+//            k = 8v + j in its low and k = 8v + 4 + j in its high bits (j = 0..3);
+//            R / 4 vectors for 8-bit weights: byte row*4 + j of vector v holds k = 4v + j
+//   scales   [R / group_length, 16] fp16 or f32
+//   offsets  the same of mins; or [16] bytes of zeros
 struct IntPanels {
   const uint8_t* data;
-  size_t k;  // a multiple of 32
+  size_t k;  // a multiple of R
   size_t record_bytes;
   uint8_t bits;         // 4 or 8: how q is stored
   uint8_t full_range;   // 1: q may pass 127, so that a signed 16-bit sum of two products overflows
   uint8_t half_scales;  // 1: scales and mins are fp16
-  uint8_t has_min;
-  uint8_t group_length;  // 16 or 32
-  uint8_t zero_shift;    // without has_min: zero = 2^zero_shift
+  PanelOffset offset;
+  uint8_t group_length;  // 16, 32 or 128
+  uint8_t zero_shift;    // kFixedZero: zero = 2^zero_shift
 };
 
 // Activations as integers, per token and group of 32: x = scale * q, in one of two widths.
@@ -89,7 +92,7 @@ struct IntActivations {
   float* scaled_sum;  // scale * sum
   float* scaled_half_sum;
   // What the zero of the weights takes off each group (or each 16, as the weights' scales go):
-  // -2^zero_shift * sum; not read where the weights have minimums. Prepared for each zero, because
+  // -2^zero_shift * sum; read for kFixedZero only. Prepared for each zero, because
   // a shift in the inner loop cost 6 % of a prompt's speed.
   const int32_t* zero_part;
   size_t n_tokens, k;

@@ -109,6 +109,11 @@ HENG_INLINE VfPair load_bf16_pairs(const void* p) {
   return {_mm512_castsi512_ps(_mm512_slli_epi32(both, 16)),
           _mm512_castsi512_ps(_mm512_and_si512(both, high))};
 }
+// 16 bytes as numbers 0..255.
+HENG_INLINE Vf load_u8(const uint8_t* p) {
+  return _mm512_cvtepi32_ps(
+      _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+}
 // The first n (< 16) of a row whose end may be the end of a mapped file.
 HENG_INLINE Vf load_first_f16(const void* p, size_t n) {
   return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(first_lanes(n), p));

@@ -80,7 +80,8 @@ struct PackedMatrix {
   }
 };
 
-bool suits(const JsonObject& config) {
+bool suits(const Checkpoint& checkpoint) {
+  const JsonObject config(checkpoint.config(), checkpoint.config_file());
   return config.integer_or(kBitsKey, 0, 64, 0) != 0;
 }
 

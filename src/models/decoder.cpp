@@ -87,12 +87,21 @@ void ffn_half(ops::Backend& backend, const DecoderSpec& spec, const LayerWeights
   backend.linear(w.gate.data(), n, down);
 }
 
+size_t widest_input(const DecoderSpec& spec) {
+  return std::max({spec.hidden, spec.attention_width(), spec.ffn});
+}
+
 }  // namespace
+
+size_t reordered_bytes(const DecoderSpec& spec, size_t n_tokens) {
+  // One copy in fp32, and as int8 what a second order in the same call reads.
+  return n_tokens * widest_input(spec) * (sizeof(float) + 2);
+}
 
 size_t workspace_bytes(const DecoderSpec& spec, size_t n_tokens, size_t n_rows) {
   const size_t floats_per_token = 2 * spec.hidden + spec.qkv_width() + spec.attention_width() +
                                   2 * spec.ffn + spec.rope.dims + 1;
-  const size_t widest = std::max({spec.hidden, spec.attention_width(), spec.ffn});
+  const size_t widest = widest_input(spec);
   // Beside the fp32 buffers, one converted input: int8 with its sums, or bf16.
   return n_tokens * (floats_per_token * sizeof(float) + 2 * widest) +
          n_rows * spec.vocabulary * sizeof(float);

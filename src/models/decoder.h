@@ -79,6 +79,8 @@ struct Workspace {
 
 // Bytes that a Workspace takes for `n_tokens` at once, and its scores for `n_rows`.
 size_t workspace_bytes(const DecoderSpec& spec, size_t n_tokens, size_t n_rows);
+// Bytes that a backend takes beside it for inputs in an order of their own (ops::InputOrder).
+size_t reordered_bytes(const DecoderSpec& spec, size_t n_tokens);
 
 ops::KvLayout kv_layout(const DecoderSpec& spec, ops::KvType type);
 

@@ -98,11 +98,28 @@ bool is_multiplied(const MatrixPart& m, const DecoderSpec& s) {
   return m.part != Part::kEmbedding || s.tied_head;
 }
 
+// Orders of inputs, the same ones once: backends prepare an input once for each.
+class InputOrders {
+ public:
+  std::shared_ptr<const ops::InputOrder> share(std::shared_ptr<const ops::InputOrder> order) {
+    if (order == nullptr) return nullptr;
+    const auto same = [&](const auto& known) { return *known == *order; };
+    const auto known = std::find_if(all_.begin(), all_.end(), same);
+    if (known != all_.end()) return *known;
+    all_.push_back(order);
+    return order;
+  }
+
+ private:
+  std::vector<std::shared_ptr<const ops::InputOrder>> all_;
+};
+
 // Who takes part in loading a matrix.
 struct Hands {
   ops::Backend& backend;
   ThreadPool& pool;
   Arena& memory;
+  InputOrders& orders;
 };
 
 // Rows that are made a few at a time: sources that read columns of packed words do a band at once.
@@ -122,7 +139,7 @@ void convert(const WeightSource& source, const ops::Matrix& m, std::byte* out, H
       if (as_is) continue;
       const std::byte* rows = source.data ? source.data + first * source_row : band.data();
       for (size_t r = 0; r < n; ++r) {
-        source.format->decode_row(rows + r * source_row, row.data(), m.cols);
+        decode_row(source, rows + r * source_row, row.data());
         m.format->encode_row(row.data(), to + r * m.row_bytes(), m.cols);
       }
     }
@@ -163,6 +180,8 @@ uint64_t load_matrix(const WeightRequest& r, const MatrixPart& part, Hands hands
   m.cols = source.cols;
   m.format = &target_format(r, source);
   m.data = source.data;
+  // Converting puts the columns as the inputs come.
+  if (m.format == source.format) m.input_order = hands.orders.share(source.input_order);
   const bool made = is_made(r, source);
   const bool multiplied = is_multiplied(part, r.spec);
   const bool packs = multiplied && hands.backend.prepared_bytes(*m.format, m.rows, m.cols) > 0;
@@ -193,7 +212,7 @@ WeightSizes measure_weights(const WeightRequest& request, const ops::Backend& ba
   check_quantization(request.checkpoint);
   check_layer_count(request);
   WeightSizes sizes;
-  std::map<DType, uint64_t> bytes_by_type;
+  std::map<DType, uint64_t> numbers_by_type;
   std::set<std::string> used;
   for (const MatrixPart& part : all_matrices(s, nullptr)) {
     const WeightSource f = find_matrix(request, part.part, part.layer, part.rows, part.cols);
@@ -206,12 +225,13 @@ WeightSizes measure_weights(const WeightRequest& request, const ops::Backend& ba
     const uint64_t rows = f.rows * (f.cols / target.block_length * target.block_bytes);
     sizes.memory_bytes += packed + (rows_stay ? rows : 0);
     sizes.parameters += f.rows * f.cols;
-    bytes_by_type[f.format->dtype] += f.stored_bytes;
+    numbers_by_type[f.format->dtype] += f.rows * f.cols;
+    sizes.reorders_inputs |= f.input_order && &target == f.format;
   }
   uint64_t most = 0;
-  for (const auto& [dtype, bytes] : bytes_by_type) {
-    if (bytes > most) {
-      most = bytes;
+  for (const auto& [dtype, n] : numbers_by_type) {
+    if (n > most) {
+      most = n;
       sizes.stored = dtype;
     }
   }
@@ -231,9 +251,10 @@ DecoderWeights load_weights(const WeightRequest& request, ops::Backend& backend,
   const DecoderSpec& s = request.spec;
   DecoderWeights w;
   w.layers.resize(s.n_layers);
+  InputOrders orders;
   uint64_t done = 0;
   for (const MatrixPart& part : all_matrices(s, &w)) {
-    done += load_matrix(request, part, {backend, pool, w.memory});
+    done += load_matrix(request, part, {backend, pool, w.memory, orders});
     if (on_progress) on_progress(done);
   }
   for (const VectorPart& part : all_vectors(s, &w)) {

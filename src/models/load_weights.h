@@ -14,9 +14,10 @@
 namespace heng::models {
 
 struct WeightSizes {
-  uint64_t memory_bytes = 0;   // matrices as they will lie in memory
-  uint64_t parameters = 0;     // numbers in the model, each tensor counted once
-  DType stored = DType::kF32;  // what most of the matrices' bytes are stored in
+  uint64_t memory_bytes = 0;     // matrices as they will lie in memory
+  uint64_t parameters = 0;       // numbers in the model, each tensor counted once
+  DType stored = DType::kF32;    // what most of the matrices' numbers are stored in
+  bool reorders_inputs = false;  // some matrices read their inputs in an order of their own
 };
 
 // Checks names, shapes and types of all tensors; reads none. Throws Error kCorrupt, kUnsupported

@@ -53,14 +53,23 @@ void join_rows(const TensorEntry& entry, uint64_t row_bytes, uint64_t first, uin
   }
 }
 
+[[noreturn]] void fail_missing(const Checkpoint& checkpoint, const std::string& name) {
+  std::string reason = "The checkpoint is incomplete.";
+  const std::string packed = name.substr(0, name.rfind('.') + 1) + "qweight";
+  if (checkpoint.find(packed) != nullptr && !checkpoint.quantization()) {
+    reason = packed +
+             " is there, but neither quantization_config in config.json nor "
+             "quantize_config.json says how to read it.";
+  }
+  throw Error(ErrorCode::kCorrupt, checkpoint.path().filename().string() + ": tensor " + name +
+                                       " is missing. " + reason);
+}
+
 // Rows [ref.first_row, + rows) of a tensor as it lies in its files; a vector where cols is 0.
 WeightSource find_plain(const Checkpoint& checkpoint, const TensorRef& ref, uint64_t rows,
                         uint64_t cols) {
   const TensorEntry* entry = checkpoint.find(ref.name);
-  if (entry == nullptr) {
-    throw Error(ErrorCode::kCorrupt, checkpoint.path().filename().string() + ": tensor " +
-                                         ref.name + " is missing. The checkpoint is incomplete.");
-  }
+  if (entry == nullptr) fail_missing(checkpoint, ref.name);
   Shape expected{ref.total_rows ? ref.total_rows : rows};
   if (cols) expected.push_back(cols);
   check_shape(*entry, expected);
@@ -82,9 +91,10 @@ WeightSource find_plain(const Checkpoint& checkpoint, const TensorRef& ref, uint
   return s;
 }
 
-const PackedLayout* layout_of(const JsonObject& config) {
+const PackedLayout* layout_of(const Checkpoint& checkpoint) {
+  if (checkpoint.kind() != checkpoint::Kind::kHuggingFace) return nullptr;
   for (const PackedLayout* layout : all_packed_layouts()) {
-    if (layout->suits(config)) return layout;
+    if (layout->suits(checkpoint)) return layout;
   }
   return nullptr;
 }
@@ -101,29 +111,39 @@ std::span<const PackedLayout* const> all_packed_layouts() {
 }
 
 void check_quantization(const Checkpoint& checkpoint) {
-  if (checkpoint.kind() != checkpoint::Kind::kHuggingFace) return;
-  const JsonObject config(checkpoint.config(), checkpoint.config_file());
-  const auto found = config.object("quantization_config");
-  if (!found || layout_of(config) != nullptr) return;
+  const auto found = checkpoint.quantization();
+  if (!found || layout_of(checkpoint) != nullptr) return;
   std::string known;
   for (const PackedLayout* layout : all_packed_layouts()) {
     known += (known.empty() ? "" : ", ") + std::string(layout->name);
   }
-  throw Error(ErrorCode::kUnsupported, checkpoint.config_file() +
-                                           ": quantization_config.quant_method \"" +
+  throw Error(ErrorCode::kUnsupported, found->where("quant_method") + " \"" +
                                            printable(found->string_or("quant_method", "")) +
                                            "\" is not supported. Supported: " + known + ".");
+}
+
+std::string describe_stored(const Checkpoint& checkpoint, DType stored) {
+  const PackedLayout* layout = layout_of(checkpoint);
+  const bool is_packed = formats::find_format(stored)->expand_block != nullptr;
+  if (layout == nullptr || layout->describe == nullptr || !is_packed) {
+    return std::string(dtype_name(stored));
+  }
+  return layout->describe(checkpoint);
+}
+
+void decode_row(const WeightSource& source, const std::byte* row, float* out) {
+  if (!source.input_order) return source.format->decode_row(row, out, source.cols);
+  std::vector<float> stored(source.cols);
+  source.format->decode_row(row, stored.data(), source.cols);
+  for (uint64_t i = 0; i < source.cols; ++i) out[(*source.input_order)[i]] = stored[i];
 }
 
 WeightSource find_matrix(const WeightRequest& request, Part part, size_t layer, uint64_t rows,
                          uint64_t cols) {
   const Checkpoint& c = request.checkpoint;
   const TensorRef ref = find_tensor(request.architecture, request.spec, c, part, layer);
-  if (c.kind() == checkpoint::Kind::kHuggingFace) {
-    const JsonObject config(c.config(), c.config_file());
-    if (const PackedLayout* layout = layout_of(config)) {
-      if (auto packed = layout->find(c, ref, rows, cols)) return *packed;
-    }
+  if (const PackedLayout* layout = layout_of(c)) {
+    if (auto packed = layout->find(c, ref, rows, cols)) return *packed;
   }
   return find_plain(c, ref, rows, cols);
 }

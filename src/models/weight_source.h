@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -15,6 +16,7 @@
 #include "checkpoint/checkpoint.h"
 #include "formats/format.h"
 #include "models/architecture.h"
+#include "ops/matrix.h"
 
 namespace heng::models {
 
@@ -34,11 +36,16 @@ struct WeightSource {
   const std::byte* data = nullptr;  // [rows, cols] in format's blocks; nullptr: read_rows has them
   // Writes rows [first, first + n) in format's blocks, without padding. Throws Error kCorrupt.
   std::function<void(uint64_t first, uint64_t n, std::byte* out)> read_rows;
+  // Where the rows' columns do not come as the inputs do (ops::Matrix); nullptr where they do.
+  std::shared_ptr<const ops::InputOrder> input_order;
   uint64_t stored_bytes = 0;                            // in the files
   std::vector<const checkpoint::TensorEntry*> entries;  // what it is read from
 
   uint64_t row_bytes() const { return cols / format->block_length * format->block_bytes; }
 };
+
+// One row in the source's format -> fp32 [cols], columns in the order of the inputs.
+void decode_row(const WeightSource& source, const std::byte* row, float* out);
 
 // The matrix [rows, cols] of a part. Throws Error kCorrupt, kUnsupported naming file and tensor:
 // missing, of another shape, of no weight type.
@@ -54,17 +61,22 @@ std::vector<float> read_vector(const WeightRequest& request, Part part, size_t l
 struct PackedLayout {
   std::string_view name;  // as config.json calls it: "gptq"
   // Whether the checkpoint says that it is stored so.
-  bool (*suits)(const JsonObject& config);
+  bool (*suits)(const checkpoint::Checkpoint& checkpoint);
   // The matrix that stands for tensor `ref` of [rows, cols]; nullopt where this one is stored
   // plain. Throws as find_matrix.
   std::optional<WeightSource> (*find)(const checkpoint::Checkpoint& checkpoint,
                                       const TensorRef& ref, uint64_t rows, uint64_t cols);
+  // For people: "gptq int4, group 128, act-order". nullptr: the format's name says enough.
+  std::string (*describe)(const checkpoint::Checkpoint& checkpoint) = nullptr;
 };
 
 std::span<const PackedLayout* const> all_packed_layouts();
 
-// Throws Error kUnsupported where config.json names a quantisation that no layout reads.
+// Throws Error kUnsupported where the checkpoint names a quantisation that no layout reads.
 void check_quantization(const checkpoint::Checkpoint& checkpoint);
+
+// What the weights are stored in, for people; `stored`: what most of them become.
+std::string describe_stored(const checkpoint::Checkpoint& checkpoint, DType stored);
 
 // For errors that several readers share.
 [[noreturn]] void fail_not_finite(const std::string& name);

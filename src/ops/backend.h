@@ -48,7 +48,8 @@ struct KvLayout {
   }
 };
 
-// One weight applied to a shared input: out[t, r] (=, +=) sum_k x[t, k] weight[r, k] + bias[r].
+// One weight applied to a shared input: out[t, r] (=, +=) sum_k x[t, k] weight[r, k] + bias[r];
+// x[t, order[k]] where the weight has an input_order.
 struct LinearJob {
   const Matrix* weight;
   const float* bias;  // [rows] or nullptr
@@ -96,7 +97,7 @@ class Backend {
   // kCorrupt naming the matrix, kOutOfMemory.
   virtual void prepare(Matrix& matrix, Arena& memory) = 0;
 
-  // out[t, :] = table row ids[t]. REQUIRES: 0 <= ids[t] < table.rows.
+  // out[t, :] = table row ids[t]. REQUIRES: 0 <= ids[t] < table.rows; no input_order.
   virtual void embed(const Matrix& table, std::span<const int32_t> ids, float* out);
   // out may be x. weight [dim].
   virtual void rms_norm(const float* x, const float* weight, float* out, size_t n, size_t dim,

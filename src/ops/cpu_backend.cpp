@@ -38,7 +38,7 @@ Kind kind_of(const Matrix& m) {
 class CpuBackend final : public Backend {
  public:
   CpuBackend(const kernels::KernelTable& table, int n_threads, ActivationBits bits)
-      : table_(table), pool_(n_threads), int_x_(bits) {}
+      : table_(table), pool_(n_threads), bits_(bits) {}
 
   std::string_view name() const override { return table_.level; }
   bool multiplies_bf16() const override { return table_.bf16_activations; }
@@ -152,18 +152,28 @@ class CpuBackend final : public Backend {
 
   // Converts x once for all jobs, to what their kernels read.
   void prepare_inputs(const float* x, size_t n, size_t k, std::span<const LinearJob> jobs) {
-    bool ints = false, bf16 = false, f32 = false;
+    bool bf16 = false, f32 = false;
+    orders_.clear();
     for (const LinearJob& job : jobs) {
       const Kind kind = kind_of(*job.weight);
-      (kind == Kind::kPacked ? ints : takes_bf16(kind) ? bf16 : f32) = true;
-    }
-    if (ints) {
-      int_x_.resize(n, k);
-      for_tokens(n, k,
-                 [&](size_t begin, size_t end) { table_.quantize(x, int_x_.view(), begin, end); });
-      for (const LinearJob& job : jobs) {
-        if (job.weight->packed) int_x_.prepare_zero(job.weight->packed->panels());
+      const InputOrder* order = job.weight->input_order.get();
+      if (kind != Kind::kPacked) {
+        (takes_bf16(kind) ? bf16 : f32) = true;
+      } else if (order_index(order) == orders_.size()) {
+        orders_.push_back(order);
       }
+    }
+    while (int_x_.size() < orders_.size()) int_x_.emplace_back(bits_);
+    for (size_t i = 0; i < orders_.size(); ++i) {
+      const float* in = orders_[i] ? reorder(x, n, k, *orders_[i]) : x;
+      int_x_[i].resize(n, k);
+      for_tokens(n, k, [&](size_t begin, size_t end) {
+        table_.quantize(in, int_x_[i].view(), begin, end);
+      });
+    }
+    for (const LinearJob& job : jobs) {
+      const Matrix& m = *job.weight;
+      if (m.packed) int_x_[order_index(m.input_order.get())].prepare_zero(m.packed->panels());
     }
     if (bf16) pack(x, n, k, table_.pack_bf16, bf16_x_);
     if (f32) pack(x, n, k, table_.pack_f32, f32_x_);
@@ -182,6 +192,22 @@ class CpuBackend final : public Backend {
                [&](size_t begin, size_t end) { pack_tokens(x, n, k, out.data(), begin, end); });
   }
 
+  // Which of orders_ and int_x_ a matrix reads; orders_.size() where it is not among them.
+  size_t order_index(const InputOrder* order) const {
+    return static_cast<size_t>(std::find(orders_.begin(), orders_.end(), order) - orders_.begin());
+  }
+
+  // x [n, k] as a matrix with this order reads it. Valid until the next call.
+  const float* reorder(const float* x, size_t n, size_t k, const InputOrder& order) {
+    if (reordered_x_.size() < n * k) reordered_x_.resize(n * k);
+    for_tokens(n, k, [&](size_t begin, size_t end) {
+      for (size_t t = begin; t < end; ++t) {
+        for (size_t i = 0; i < k; ++i) reordered_x_[t * k + i] = x[t * k + order[i]];
+      }
+    });
+    return reordered_x_.data();
+  }
+
   // Part `index` of `parts` of one job's rows.
   void run_part(const LinearJob& job, size_t n, size_t index, size_t parts) {
     const Matrix& m = *job.weight;
@@ -190,7 +216,8 @@ class CpuBackend final : public Backend {
     if (kind == Kind::kPacked) {
       const Range part = split_range(m.packed->n_panels(), 1, index, parts);
       const kernels::IntPanels& panels = m.packed->panels();
-      table_.matmul_int(panels, int_x_.view_for(panels), out, m.rows, part.begin, part.end);
+      const auto in = int_x_[order_index(m.input_order.get())].view_for(panels);
+      table_.matmul_int(panels, in, out, m.rows, part.begin, part.end);
       return;
     }
     const Range part = split_range(m.rows, 4, index, parts);
@@ -292,7 +319,10 @@ class CpuBackend final : public Backend {
 
   const kernels::KernelTable& table_;
   ThreadPool pool_;
-  IntActivationBuffer int_x_;
+  ActivationBits bits_;
+  std::vector<const InputOrder*> orders_;  // of the call's inputs, each once; nullptr: as they come
+  std::vector<IntActivationBuffer> int_x_;  // one for each of orders_
+  std::vector<float> reordered_x_;
   std::vector<uint16_t> bf16_x_;
   std::vector<float> f32_x_;
 };

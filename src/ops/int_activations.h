@@ -42,7 +42,8 @@ class IntActivationBuffer {
 
   // Call after quantising, before view_for() is asked for such weights.
   void prepare_zero(const kernels::IntPanels& weights) {
-    if (weights.has_min || find_zero(weights) != nullptr) return;
+    const bool is_fixed = weights.offset == kernels::PanelOffset::kFixedZero;
+    if (!is_fixed || find_zero(weights) != nullptr) return;
     const bool halves = weights.group_length < kernels::kGroup;
     ZeroPart part{weights.zero_shift, halves, {}};
     const size_t n = view_.n_tokens * view_.k / kernels::kGroup * (halves ? 2 : 1);

@@ -131,9 +131,10 @@ class ReferenceBackend final : public Backend {
       const size_t k = job.weight->cols;
       for (size_t r = 0; r < job.weight->rows; ++r) {
         const auto w = decoded_row(*job.weight, r);
+        const InputOrder* order = job.weight->input_order.get();
         for (size_t t = 0; t < n; ++t) {
           double sum = job.bias ? job.bias[r] : 0;
-          for (size_t i = 0; i < k; ++i) sum += double{w[i]} * x[t * k + i];
+          for (size_t i = 0; i < k; ++i) sum += double{w[i]} * x[t * k + (order ? (*order)[i] : i)];
           float& out = job.out[t * job.out_stride + r];
           out = static_cast<float>(job.store == Store::kAdd ? out + sum : sum);
         }

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "engine/loaded_model.h"
 #include "heng/engine.h"
 #include "support/golden.h"
 #include "support/npy.h"
@@ -20,15 +21,18 @@ using nlohmann::json;
 
 // Two independent fp32 programs differ by 2e-5 on these models; measured here: under 3e-5.
 constexpr float kLogitTolerance = 1e-4f;
+// Of GPTQ and AWQ models as stored.
+constexpr float kPackedTolerance = 0.1f;
 
 // Folders of ref/ that this build runs; the others belong to architectures and formats still to
 // come.
 std::vector<std::string> references() {
-  return {"qwen1_tiny_fp32",       "qwen1_tiny_bf16",          "qwen1_tiny_fp16_bin",
-          "qwen1_tiny_aug2023",    "qwen1_realvocab_bf16",     "qwen2_gqa_tied_bf16",
-          "qwen2_gqa_untied_fp32", "qwen2_mha_untied_fp16",    "llama2_gqa_hf_fp16",
-          "llama2_mha_hf_fp16",    "llama2_gqa_meta_bf16_mp1", "llama2_mha_meta_fp16_mp2",
-          "chatglm2_tiny_fp16_bin"};
+  return {"qwen1_tiny_fp32",          "qwen1_tiny_bf16",          "qwen1_tiny_fp16_bin",
+          "qwen1_tiny_aug2023",       "qwen1_realvocab_bf16",     "qwen2_gqa_tied_bf16",
+          "qwen2_gqa_untied_fp32",    "qwen2_mha_untied_fp16",    "llama2_gqa_hf_fp16",
+          "llama2_mha_hf_fp16",       "llama2_gqa_meta_bf16_mp1", "llama2_mha_meta_fp16_mp2",
+          "chatglm2_tiny_fp16_bin",   "qwen1_gptq_int4",          "qwen1_gptq_int4_asym",
+          "qwen1_gptq_int4_desc_act", "qwen1_gptq_int8",          "qwen2_awq_int4_gemm"};
 }
 
 // References made by this project's own scripts (tools/make_*_golden.py), checkpoints beside them.
@@ -47,18 +51,18 @@ std::vector<std::string> own_references() {
 class GoldenModel : public ::testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
-    fs::path checkpoint = folder_ = own_data() / GetParam();
+    checkpoint_ = folder_ = own_data() / GetParam();
     if (!fs::exists(folder_)) {
       HENG_NEEDS_GOLDEN("ref/" + GetParam() + "/cases.json");
       folder_ = test::golden_dir() / "ref" / GetParam();
-      checkpoint = test::golden_dir() / "models" / GetParam();
+      checkpoint_ = test::golden_dir() / "models" / GetParam();
     }
     std::ifstream in(folder_ / "cases.json");
     cases_ = json::parse(in)["cases"];
     LoadOptions options;
     options.dtype = Precision::kFp32;
     options.threads = 2;
-    model_ = Model::load(checkpoint, options);
+    model_ = Model::load(checkpoint_, options);
   }
 
   // Largest difference from the stored scores of a case: all of them, or its columns.
@@ -119,7 +123,7 @@ class GoldenModel : public ::testing::TestWithParam<std::string> {
     return engine.run(request);
   }
 
-  fs::path folder_;
+  fs::path folder_, checkpoint_;
   json cases_;
   std::shared_ptr<const Model> model_;
 };
@@ -181,6 +185,35 @@ TEST_P(GoldenModel, StopWordsEndTheReplyWhereUpstreamStops) {
       EXPECT_EQ(done.finish, FinishReason::kLength) << c["name"];
     }
     EXPECT_EQ(done.ids, want) << c["name"];
+  }
+}
+
+// Rows of a packed matrix, unpacked by AutoGPTQ and AutoAWQ.
+TEST_P(GoldenModel, DequantisedWeightsAreUpstreamsBitForBit) {
+  for (const json& c : cases_) {
+    if (c["kind"] != "dequantised_weight") continue;
+    const auto want = test::read_npy<float>(folder_ / c["array"]);
+    const auto& loaded = dynamic_cast<const engine::LoadedModel&>(*model_);
+    const ops::Matrix& down = loaded.weights.layers[0].down;
+    ASSERT_EQ(down.format->dtype, DType::kF32);
+    ASSERT_LE(want.size(), down.rows * down.cols);
+    const auto* got = reinterpret_cast<const float*>(down.data);
+    EXPECT_EQ(std::vector<float>(got, got + want.size()), want);
+  }
+}
+
+// GPTQ and AWQ as stored: activations rounded to integers, an fp16 cache.
+TEST_P(GoldenModel, PackedWeightsAsStoredStayNear) {
+  LoadOptions options;
+  options.threads = 2;
+  const auto fast = Model::load(checkpoint_, options);
+  if (fast->info().computed_as != "int4" && fast->info().computed_as != "int8") return;
+  for (const json& c : cases_) {
+    if (!c.contains("logits")) continue;
+    const float worst =
+        difference(c, Engine(fast).logits(c["input_ids"].get<std::vector<TokenId>>()));
+    EXPECT_LE(worst, kPackedTolerance) << c["name"];
+    RecordProperty(c["name"].get<std::string>(), std::to_string(worst / kPackedTolerance));
   }
 }
 

@@ -81,6 +81,7 @@ class FormatContract : public testing::TestWithParam<const WeightFormat*> {
 // be written, and of these the ones with scales.
 class BlockFormatContract : public FormatContract {};
 class SymmetricContract : public FormatContract {};
+class StoredZeroContract : public FormatContract {};
 class EncoderContract : public FormatContract {};
 class BlockEncoderContract : public FormatContract {};
 
@@ -129,7 +130,8 @@ TEST_P(FormatContract, DecodesNoMoreThanItWasAskedFor) {
 }
 
 TEST_P(BlockFormatContract, GroupsDivideTheBlock) {
-  EXPECT_TRUE(format().group_length == 16 || format().group_length == 32);
+  const size_t n = format().group_length;
+  EXPECT_TRUE(n == 16 || n == 32 || n == 128);
   EXPECT_EQ(format().block_length % format().group_length, 0u);
   EXPECT_LE(format().block_length, IntBlock::kMaxLength);
 }
@@ -154,6 +156,15 @@ TEST_P(BlockFormatContract, ExpandWritesEveryWeightScaleAndMinimum) {
   EXPECT_EQ(std::memcmp(low.q, high.q, format().block_length), 0);
   EXPECT_EQ(std::memcmp(low.scale, high.scale, n_groups() * sizeof(float)), 0);
   EXPECT_EQ(std::memcmp(low.min, high.min, n_groups() * sizeof(float)), 0);
+}
+
+TEST_P(StoredZeroContract, MinimumIsMinusTheGroupsZeroTimesScale) {
+  for_random_blocks([&](const IntBlock& block, const std::byte*) {
+    for (size_t g = 0; g < n_groups(); ++g) {
+      const auto min = static_cast<float>(-static_cast<double>(block.zero[g]) * block.scale[g]);
+      EXPECT_TRUE(same(block.min[g], min)) << "group " << g;
+    }
+  });
 }
 
 // In double precision both the product and the sum are exact, so this also holds the fp32 decoder
@@ -187,7 +198,7 @@ TEST_P(BlockFormatContract, HalfScalesSaysWhetherFp16HoldsScalesAndStoredMinima)
   bool all_held = true;
   for_random_blocks([&](const IntBlock& block, const std::byte*) {
     for (size_t g = 0; g < n_groups(); ++g) {
-      all_held &= held(block.scale[g]) && (format().zero >= 0 || held(block.min[g]));
+      all_held &= held(block.scale[g]) && (format().zero != kStoredMin || held(block.min[g]));
     }
   });
   EXPECT_EQ(format().half_scales, all_held);
@@ -296,6 +307,9 @@ bool has_blocks(const WeightFormat& format) {
 bool is_symmetric(const WeightFormat& format) {
   return format.zero >= 0;
 }
+bool stores_zeros(const WeightFormat& format) {
+  return format.zero == kStoredZero;
+}
 bool is_written(const WeightFormat& format) {
   return format.encode_row != nullptr;
 }
@@ -310,12 +324,13 @@ std::string format_name(const testing::TestParamInfo<const WeightFormat*>& info)
 INSTANTIATE_TEST_SUITE_P(All, FormatContract, formats_where(any), format_name);
 INSTANTIATE_TEST_SUITE_P(All, BlockFormatContract, formats_where(has_blocks), format_name);
 INSTANTIATE_TEST_SUITE_P(All, SymmetricContract, formats_where(is_symmetric), format_name);
+INSTANTIATE_TEST_SUITE_P(All, StoredZeroContract, formats_where(stores_zeros), format_name);
 INSTANTIATE_TEST_SUITE_P(All, EncoderContract, formats_where(is_written), format_name);
 INSTANTIATE_TEST_SUITE_P(All, BlockEncoderContract, formats_where(is_written_in_blocks),
                          format_name);
 
 TEST(Formats, CoverTheWeightTypesOfCheckpointsAndNoOther) {
-  EXPECT_EQ(all_formats().size(), 14u);
+  EXPECT_EQ(all_formats().size(), 18u);
   for (DType integer :
        {DType::kI64, DType::kI32, DType::kI16, DType::kI8, DType::kU8, DType::kBool}) {
     EXPECT_EQ(find_format(integer), nullptr) << dtype_name(integer);

@@ -3,12 +3,16 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <numeric>
+#include <random>
 
 #include "heng/error.h"
 #include "kernels/select.h"
 #include "support/random.h"
+#include "support/weight_blocks.h"
 
 namespace heng::ops {
 namespace {
@@ -26,6 +30,11 @@ struct TestMatrix : Matrix {
     cols = n_cols;
     format = formats::find_format(dtype);
     data = bytes = memory.take(rows * row_bytes(), "test weights");
+    if (format->encode_row == nullptr) {
+      const auto blocks = test::finite_blocks(*format, rows, cols, seed);
+      std::copy(blocks.begin(), blocks.end(), bytes);
+      return;
+    }
     const auto values = normal_floats(rows * cols, seed, 1 / std::sqrt(static_cast<float>(cols)));
     format->encode_row(values.data(), bytes, values.size());
   }
@@ -88,6 +97,51 @@ TEST_P(FastBackend, LinearMatchesTheReference) {
     for (size_t i = 0; i < want.size(); ++i)
       ASSERT_NEAR(got[i], want[i], limit) << dtype_name(dtype);
   }
+}
+
+// A matrix of int4 groups whose columns are `order`ed, random.
+TestMatrix ordered_matrix(size_t rows, size_t cols, std::shared_ptr<const InputOrder> order,
+                          uint32_t seed) {
+  TestMatrix m(DType::kInt4G32, rows, cols, seed);
+  m.input_order = std::move(order);
+  return m;
+}
+
+std::shared_ptr<const InputOrder> random_order(size_t n, uint32_t seed) {
+  InputOrder order(n);
+  std::iota(order.begin(), order.end(), 0u);
+  std::shuffle(order.begin(), order.end(), std::mt19937(seed));
+  return std::make_shared<const InputOrder>(order);
+}
+
+// Four matrices in one call: two orders, one of them twice, and none.
+TEST_P(FastBackend, InputsAreReadInEachMatrixesOrder) {
+  constexpr size_t kCols = 96, kRows = 20, kTokens = 15;
+  const auto first = random_order(kCols, 1), second = random_order(kCols, 2);
+  std::vector<TestMatrix> matrices;
+  for (const auto& order : {first, second, std::shared_ptr<const InputOrder>(), first}) {
+    matrices.push_back(ordered_matrix(kRows, kCols, order, 7));
+  }
+  const auto x = normal_floats(kTokens * kCols, 3);
+  const size_t width = kRows * matrices.size();
+  std::vector<float> want(kTokens * width), got(kTokens * width), alone(width);
+  const auto run = [&](Backend& backend, const float* in, size_t n, std::vector<float>& out) {
+    std::vector<LinearJob> jobs;
+    for (TestMatrix& m : matrices) {
+      backend.prepare(m, m.memory);
+      jobs.push_back({&m, nullptr, out.data() + kRows * jobs.size(), width});
+    }
+    backend.linear(in, n, jobs);
+  };
+  run(*reference_, x.data(), kTokens, want);
+  run(*fast_, x.data(), kTokens, got);
+  const double limit = allowance(DType::kInt4G32, false);
+  for (size_t i = 0; i < want.size(); ++i) ASSERT_NEAR(got[i], want[i], limit) << i;
+  // The same integers in another order are another matrix.
+  EXPECT_GT(std::abs(want[0] - want[kRows]), 0.01f);
+  EXPECT_EQ(want[0], want[3 * kRows]);
+  run(*fast_, x.data() + 4 * kCols, 1, alone);
+  EXPECT_EQ(0, std::memcmp(alone.data(), got.data() + 4 * width, width * sizeof(float)));
 }
 
 // One attention layer of 4 heads on 2 KV heads, in one call or split at every place.
