@@ -190,4 +190,17 @@ std::optional<JsonObject> JsonObject::object(std::string_view key) const {
   return JsonObject(*found, file_, path_ + std::string(key) + ".");
 }
 
+std::vector<JsonObject> JsonObject::objects_or_empty(std::string_view key) const {
+  const Json* found = find(key);
+  if (!found) return {};
+  if (!found->is_array()) fail(key, std::string("expected a list, found ") + found->type_name());
+  std::vector<JsonObject> out;
+  out.reserve(found->size());
+  for (const Json& item : *found) {
+    const std::string place = std::string(key) + "[" + std::to_string(out.size()) + "].";
+    out.emplace_back(item, file_, path_ + place);
+  }
+  return out;
+}
+
 }  // namespace heng
