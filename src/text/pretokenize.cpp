@@ -30,6 +30,8 @@ const std::vector<PreTokenizer>& pre_tokenizers() {
   static const std::vector<PreTokenizer> kAll = {
       {.name = "default",
        .patterns = {R"([\p{P}\$\+<=>\^~\|]+)", kGpt2, R"(\p{N}+)", R"([0-9][0-9][0-9])"}},
+      // DeepSeek-R1-Distill-Qwen, whose tokenizer is Qwen2.5's with other names.
+      {.name = "deepseek-r1-qwen", .patterns = {kQwen}, .nfc = true},
       {.name = "gpt-2", .patterns = {kGpt2}},
       {.name = "llama-bpe", .patterns = {kLlama3}, .take_whole = true, .add_bos = true},
       {.name = "qwen2", .patterns = {kQwen}, .nfc = true},

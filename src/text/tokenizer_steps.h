@@ -16,8 +16,8 @@ struct TokenizerSteps {
   Spelling spelling = Spelling::kByteAlphabet;
   bool nfc = false;
   SpacePrefix space_prefix = SpacePrefix::kNone;
-  std::vector<FilePattern> patterns;
-  std::vector<TokenId> prefix;  // in front of a text
+  std::vector<FilePattern> patterns = {};
+  std::vector<TokenId> prefix = {};  // in front of a text
   bool drops_first_space = false;
 };
 
