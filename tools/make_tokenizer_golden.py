@@ -67,7 +67,7 @@ TEXTS = [
     "https://example.org/a?b=c&d=%20#e", "a_b-c.d/e\\f|g", "!!!???...---===***", "{\"key\": [1, 2, 3]}", "$5.00 + €3 = ¥?", "<>", "<|", "|>",
     "<|im_start|>user\nhello<|im_end|>\n<|im_start|>assistant\n", "a<|im_end|>b", " <|im_end|> ", "<|im_end|><|im_end|>", "<|im_end|",
     "<|im_end|>\u0338", "e<|im_end|>\u0301", "<|endoftext|>", "<|begin_of_text|>x<|eot_id|>", "<tool_call>{}</tool_call>", "<|IM_END|>",
-    "<s>a</s> b<unk>", "<s> a </s>", "a<s>b", " <s>", "<0x41><0x0A>", "▁a ▁ b▁", "▁", " ▁▁ ", "née nee\u0301 n\u00e9e", "[née] [nee\u0301]",
+    "<s>a</s> b<unk>", "<s> a </s>", "a<s>b", " <s>", "<0x41><0x0A>", "▁a ▁ b▁", "▁", " ▁▁ ", "née nee\u0301 n\u00e9e", "[Key] [\u212aey] [key]",
     "the" * 40, " " * 70 + "x", "\n" * 33, "!" * 50, "7" * 23, "河" * 30, "aaaaaaaaaaaaaaaa", "-" * 64, "=" * 61 + " ",
 ]
 BROKEN = ["ff", "61ff62", "e4bd", "e4bda0e5a5", "f09f98", "c0af", "eda080", "80", "f8888080", "61e4bd3c7c696d5f656e647c3e"]
@@ -129,7 +129,7 @@ def smollm2():
 def gpt2_prefix():
     t = byte_level(500, [], normalizers.Sequence([normalizers.NFC()]), prefix_space=True, use_regex=True)
     t.add_special_tokens([added("<|endoftext|>")])
-    t.add_tokens([added("[n\u00e9e]", special=False, normalized=True), added("<tool_call>", special=False)])
+    t.add_tokens([added("[\u212aey]", special=False, normalized=True), added("<tool_call>", special=False)])
     return t
 
 

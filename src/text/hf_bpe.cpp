@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "base/message.h"
+#include "text/nfc.h"
 
 namespace heng::text {
 namespace {
@@ -13,7 +14,9 @@ namespace {
 }
 
 TokenId vocab_id(const HfBpe& parts, const std::string& token, const Json& id) {
-  if (!id.is_number_unsigned() || id.get<uint64_t>() >= uint64_t{kMostTokenIds}) {
+  const bool good =
+      id.is_number_integer() && id.get<int64_t>() >= 0 && id.get<int64_t>() < kMostTokenIds;
+  if (!good) {
     parts.model.fail("vocab", "\"" + printable(token) + "\" has no id from 0 to " +
                                   std::to_string(kMostTokenIds - 1));
   }
@@ -180,7 +183,12 @@ std::shared_ptr<const Tokenizer> make_hf_bpe_tokenizer(HfBpe parts, const Tokeni
       refuse(parts.model, "added_tokens",
              "\"" + printable(token.content) + "\" is normalized; supported with U+2581: false");
     }
-    (token.normalized ? names_in_normal_text : names).push_back({token.content, token.id});
+    if (!token.normalized) {
+      names.push_back({token.content, token.id});
+    } else {
+      names_in_normal_text.push_back(
+          {parts.steps.nfc ? to_nfc(token.content) : token.content, token.id});
+    }
   }
   const size_t n_added = parts.added.size();
   return make_bpe_tokenizer({

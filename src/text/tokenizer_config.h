@@ -15,19 +15,19 @@ namespace heng::text {
 
 // A token that is found by its name, not by merging.
 struct AddedToken {
-  std::string content;
+  std::string content = {};
   TokenId id = 0;
   bool special = false;
   bool normalized = false;  // looked for in the normalised text
 };
 
 struct TokenizerConfig {
-  std::string tokenizer_class;  // empty: not said
-  std::optional<std::string> bos_token, eos_token;
-  std::optional<bool> add_bos_token;
-  std::vector<AddedToken> added;
-  std::vector<std::string>
-      special;  // further names that are special, whatever `added` says of them
+  std::string tokenizer_class = {};  // empty: not said
+  std::optional<std::string> bos_token = {}, eos_token = {};
+  std::optional<bool> add_bos_token = {};
+  std::vector<AddedToken> added = {};
+  // Further names that are special, whatever `added` says of them.
+  std::vector<std::string> special = {};
 };
 
 // Reads what is there; a folder without any of the files gives an empty answer. Throws Error

@@ -7,6 +7,7 @@
 
 #include "heng/error.h"
 #include "support/file_bytes.h"
+#include "text/pretokenize.h"
 
 namespace heng::text {
 namespace {
@@ -101,7 +102,7 @@ void corrupt(const Change& change, const std::vector<std::string>& parts) {
 TEST(TokenizerJson, MergesAreReadInBothSpellings) {
   Json json = tiny();
   EXPECT_EQ(make(json)->encode("abc ab"), (Ids{28, 26, 27}));
-  json["model"]["merges"] = {{"a", "b"}, {"ab", "c"}};
+  json["model"]["merges"] = Json::array({Json::array({"a", "b"}), Json::array({"ab", "c"})});
   EXPECT_EQ(make(json)->encode("abc ab"), (Ids{28, 26, 27}));
   EXPECT_EQ(make(json)->encode("xyz"), (Ids{23, 24, 25}));
   json["model"]["ignore_merges"] = true;
@@ -251,7 +252,6 @@ TEST(TokenizerJson, AContradictingFileIsRefusedByField) {
   corrupt([](Json& j) { j["added_tokens"][0]["id"] = 5; }, {"added_tokens", "id 5"});
   corrupt([](Json& j) { j["added_tokens"][0]["id"] = -5; }, {"added_tokens[0].id"});
   corrupt([](Json& j) { j["added_tokens"][0]["content"] = "ab"; }, {"added_tokens", "27"});
-  corrupt([](Json& j) { j["pre_tokenizer"].erase("pretokenizers"); }, {"pre_tokenizer"});
   corrupt([](Json& j) { j["pre_tokenizer"]["pretokenizers"][0] = 3; }, {"pretokenizers[0]"});
   corrupt(
       [](Json& j) {
@@ -270,7 +270,7 @@ TEST(TokenizerJson, AHostilePatternDoesNotHang) {
     const auto tokenizer = make(json);
     const auto start = std::chrono::steady_clock::now();
     try {
-      tokenizer->encode(std::string(3000, 'a'));
+      tokenizer->encode(std::string(3000, 'a') + "cb");
       ADD_FAILURE() << regex << " was run to its end";
     } catch (const Error& e) {
       EXPECT_EQ(e.code(), ErrorCode::kUnsupported);
