@@ -1,5 +1,6 @@
 #include "text/token_spelling.h"
 
+#include <algorithm>
 #include <array>
 #include <unordered_map>
 
@@ -53,7 +54,8 @@ Index index_tokens(const Vocabulary& vocabulary, const FailAt& fail_token) {
     if (!is_new) fail_token(i, "is the same token as " + std::to_string(other->second));
   }
   for (size_t i = 0; i < vocabulary.bytes.size(); ++i) {
-    if (vocabulary.kinds[i] != TokenKind::kByte) add(i);
+    const TokenKind kind = vocabulary.kinds[i];
+    if (kind != TokenKind::kPlain && kind != TokenKind::kByte) add(i);
   }
   return index;
 }
