@@ -27,8 +27,8 @@ class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
 
-  // From a checkpoint folder (qwen.tiktoken, tokenizer.model) or a .gguf file (its embedded
-  // vocabulary).
+  // From a checkpoint folder (qwen.tiktoken, tokenizer.model, tokenizer.json, or vocab.json with
+  // merges.txt: the first that is there; no weights are needed) or a .gguf file (its own).
   // Throws Error kNotFound, kCorrupt; kUnsupported names the tokenizer or pre-tokenizer found and
   // lists what is supported.
   static std::shared_ptr<const Tokenizer> load(const std::filesystem::path& path);

@@ -1,49 +1,41 @@
 #include "base/json.h"
 
 #include <cmath>
-#include <set>
 
 #include "base/message.h"
 
 namespace heng {
 namespace {
 
-// Builds nothing: stops at the first breach of a limit, so that a hostile text costs no memory.
-class LimitSax : public nlohmann::json_sax<Json> {
+// Builds the value while parsing, and stops at the first breach of a limit.
+class Builder : public nlohmann::json_sax<Json> {
  public:
-  explicit LimitSax(size_t max_depth) : max_depth_(max_depth) {}
+  explicit Builder(size_t max_depth) : max_depth_(max_depth) {}
   std::string problem;
+  Json value;
 
-  bool null() override { return true; }
-  bool boolean(bool) override { return true; }
-  bool number_integer(number_integer_t) override { return true; }
-  bool number_unsigned(number_unsigned_t) override { return true; }
-  bool number_float(number_float_t value, const string_t&) override {
-    if (std::isfinite(value)) return true;
+  bool null() override { return put(nullptr); }
+  bool boolean(bool v) override { return put(v); }
+  bool number_integer(number_integer_t v) override { return put(v); }
+  bool number_unsigned(number_unsigned_t v) override { return put(v); }
+  bool number_float(number_float_t v, const string_t&) override {
+    if (std::isfinite(v)) return put(v);
     problem = "a number out of range";
     return false;
   }
-  bool string(string_t&) override { return true; }
-  bool binary(binary_t&) override { return true; }
-  bool start_object(size_t) override {
-    keys_.emplace_back();
-    return enter();
-  }
+  bool string(string_t& v) override { return put(std::move(v)); }
+  bool binary(binary_t&) override { return false; }  // not in text
+  bool start_object(size_t) override { return enter(Json::object()); }
   bool key(string_t& key) override {
-    if (keys_.back().insert(key).second) return true;
-    problem = "the key \"" + printable(key) + "\" twice";
-    return false;
+    const auto [member, is_new] =
+        open_.back()->get_ref<Json::object_t&>().try_emplace(std::move(key));
+    member_ = &member->second;
+    if (!is_new) problem = "the key \"" + printable(member->first) + "\" twice";
+    return is_new;
   }
-  bool end_object() override {
-    keys_.pop_back();
-    --depth_;
-    return true;
-  }
-  bool start_array(size_t) override { return enter(); }
-  bool end_array() override {
-    --depth_;
-    return true;
-  }
+  bool end_object() override { return leave(); }
+  bool start_array(size_t) override { return enter(Json::array()); }
+  bool end_array() override { return leave(); }
   bool parse_error(size_t position, const std::string&,
                    const nlohmann::detail::exception&) override {
     problem = "not JSON at byte " + std::to_string(position);
@@ -51,14 +43,35 @@ class LimitSax : public nlohmann::json_sax<Json> {
   }
 
  private:
-  bool enter() {
-    if (++depth_ <= max_depth_) return true;
-    problem = "nested deeper than " + std::to_string(max_depth_);
-    return false;
+  // Where the next value goes. What is open does not move: only the innermost grows.
+  Json& place() {
+    if (open_.empty()) return value;
+    if (open_.back()->is_object()) return *member_;
+    return open_.back()->get_ref<Json::array_t&>().emplace_back();
   }
-  size_t max_depth_;
-  size_t depth_ = 0;
-  std::vector<std::set<std::string>> keys_;
+  template <typename T>
+  bool put(T&& v) {
+    place() = std::forward<T>(v);
+    return true;
+  }
+  bool enter(Json empty) {
+    if (open_.size() == max_depth_) {
+      problem = "nested deeper than " + std::to_string(max_depth_);
+      return false;
+    }
+    Json& placed = place();
+    placed = std::move(empty);
+    open_.push_back(&placed);
+    return true;
+  }
+  bool leave() {
+    open_.pop_back();
+    return true;
+  }
+
+  const size_t max_depth_;
+  std::vector<Json*> open_;  // the objects and arrays around the next value
+  Json* member_ = nullptr;   // of the innermost object: the one whose key was read last
 };
 
 // A value for an error: itself where it is short, else its type.
@@ -75,12 +88,12 @@ Json parse_json(std::string_view text, std::string_view file, const JsonLimits& 
                                          " bytes of JSON, expected at most " +
                                          std::to_string(limits.max_bytes) + ".");
   }
-  LimitSax sax(limits.max_depth);
-  if (!Json::sax_parse(text, &sax)) {
+  Builder builder(limits.max_depth);
+  if (!Json::sax_parse(text, &builder)) {
     throw Error(ErrorCode::kCorrupt,
-                std::string(file) + ": " + sax.problem + ". The file is damaged.");
+                std::string(file) + ": " + builder.problem + ". The file is damaged.");
   }
-  return Json::parse(text);
+  return std::move(builder.value);
 }
 
 JsonObject::JsonObject(const Json& value, std::string_view file, std::string_view path)
@@ -188,6 +201,19 @@ std::optional<JsonObject> JsonObject::object(std::string_view key) const {
   const Json* found = find(key);
   if (!found) return std::nullopt;
   return JsonObject(*found, file_, path_ + std::string(key) + ".");
+}
+
+std::vector<JsonObject> JsonObject::objects_or_empty(std::string_view key) const {
+  const Json* found = find(key);
+  if (!found) return {};
+  if (!found->is_array()) fail(key, std::string("expected a list, found ") + found->type_name());
+  std::vector<JsonObject> out;
+  out.reserve(found->size());
+  for (const Json& item : *found) {
+    const std::string place = std::string(key) + "[" + std::to_string(out.size()) + "].";
+    out.emplace_back(item, file_, path_ + place);
+  }
+  return out;
 }
 
 }  // namespace heng

@@ -42,6 +42,8 @@ class JsonObject {
   std::vector<std::string> strings_or_empty(std::string_view key) const;  // also accepts one string
   std::vector<int64_t> integers_or_empty(std::string_view key) const;  // also accepts one integer
   std::optional<JsonObject> object(std::string_view key) const;        // nullopt when absent
+  // A list of objects, each with its place in the path: "decoders[1].". Empty when absent.
+  std::vector<JsonObject> objects_or_empty(std::string_view key) const;
 
   // "<file>: <path of key>", for the head of an error.
   std::string where(std::string_view key) const;

@@ -1,10 +1,11 @@
 #include "text/bpe_tokenizer.h"
 
+#include <deque>
 #include <limits>
 
 #include "heng/error.h"
 #include "text/nfc.h"
-#include "text/special_names.h"
+#include "text/token_spelling.h"
 #include "text/utf8.h"
 
 namespace heng::text {
@@ -50,26 +51,49 @@ class PieceEncoder {
 class BpeTokenizer final : public Tokenizer {
  public:
   explicit BpeTokenizer(BpeTokenizerParts parts)
-      : parts_(std::move(parts)), names_(named_tokens(parts_.bpe.vocabulary())) {}
+      : parts_(std::move(parts)),
+        names_(std::move(parts_.names)),
+        names_in_normal_text_(std::move(parts_.names_in_normal_text)) {}
 
   std::vector<TokenId> encode(std::string_view text, SpecialText special) const override {
     check_length(text.size());
     std::string own;
     if (!is_valid_utf8(text)) text = own = replace_invalid_utf8(text);
-    std::string normal;
-    if (parts_.nfc) text = normal = to_nfc(text);
-    check_length(text.size());
     std::vector<TokenId> ids;
+    std::deque<std::string> rewritten;  // the encoder remembers pieces of these
     PieceEncoder encoder(parts_.bpe, text.size(), ids);
-    const auto plain = [&](std::string_view section) {
+    bool at_start = false;
+    const auto name = [&](TokenId id) {
+      ids.push_back(id);
+      at_start = false;
+    };
+    const auto pieces = [&](std::string_view section) {
+      if (needs_space(section, at_start)) {
+        section = rewritten.emplace_back(" ").append(section);
+      }
+      at_start = false;
       parts_.splitter.split(section, [&](std::string_view piece) { encoder.encode(piece); });
     };
+    const auto normalised = [&](std::string_view section) {
+      at_start = section.data() == text.data();
+      if (parts_.nfc) section = rewritten.emplace_back(to_nfc(section));
+      if (parts_.marks_are_spaces) section = rewritten.emplace_back(with_spaces(section));
+      check_length(section.size());
+      if (special == SpecialText::kPlain) return pieces(section);
+      names_in_normal_text_.partition(section, pieces, name);
+    };
     if (special == SpecialText::kPlain) {
-      plain(text);
+      normalised(text);
     } else {
-      names_.partition(text, plain, [&](TokenId id) { ids.push_back(id); });
+      names_.partition(text, normalised, name);
     }
     return ids;
+  }
+
+  std::string decode(std::span<const TokenId> ids, SpecialTokens special) const override {
+    std::string bytes = decode_bytes(ids, special);
+    if (parts_.drops_first_space && bytes.starts_with(' ')) bytes.erase(0, 1);
+    return replace_invalid_utf8(bytes);
   }
 
   std::string_view token_bytes(TokenId id) const override {
@@ -81,23 +105,30 @@ class BpeTokenizer final : public Tokenizer {
     return parts_.bpe.vocabulary().kinds[static_cast<size_t>(id)] == TokenKind::kSpecial;
   }
   std::optional<TokenId> special_id(std::string_view name) const override {
-    return names_.find(name);
+    const auto id = names_.find(name);
+    return id ? id : names_in_normal_text_.find(name);
   }
   size_t size() const override { return parts_.bpe.vocabulary().bytes.size(); }
   std::optional<TokenId> bos_id() const override { return parts_.bos_id; }
   std::optional<TokenId> eos_id() const override { return parts_.eos_id; }
   std::vector<TokenId> prefix() const override { return parts_.prefix; }
+  bool drops_first_space() const override { return parts_.drops_first_space; }
   std::string description() const override { return parts_.description; }
 
  private:
-  static std::vector<SpecialNames::Entry> named_tokens(const Vocabulary& vocabulary) {
-    std::vector<SpecialNames::Entry> entries;
-    for (size_t id = 0; id < vocabulary.bytes.size(); ++id) {
-      const TokenKind kind = vocabulary.kinds[id];
-      if (kind != TokenKind::kSpecial && kind != TokenKind::kAdded) continue;
-      entries.push_back({vocabulary.bytes[id], static_cast<TokenId>(id)});
+  bool needs_space(std::string_view section, bool at_start) const {
+    if (section.empty()) return false;
+    switch (parts_.space_prefix) {
+      case SpacePrefix::kNone:
+        return false;
+      case SpacePrefix::kAlways:
+        return true;
+      case SpacePrefix::kUnlessThere:
+        return section[0] != ' ';
+      case SpacePrefix::kUnlessThereAtStart:
+        return at_start && section[0] != ' ';
     }
-    return entries;
+    return false;
   }
 
   void check_id(TokenId id) const {
@@ -117,10 +148,20 @@ class BpeTokenizer final : public Tokenizer {
   }
 
   BpeTokenizerParts parts_;
-  SpecialNames names_;
+  SpecialNames names_, names_in_normal_text_;
 };
 
 }  // namespace
+
+std::vector<SpecialNames::Entry> named_tokens(const Vocabulary& vocabulary) {
+  std::vector<SpecialNames::Entry> entries;
+  for (size_t id = 0; id < vocabulary.bytes.size(); ++id) {
+    const TokenKind kind = vocabulary.kinds[id];
+    if (kind != TokenKind::kSpecial && kind != TokenKind::kAdded) continue;
+    entries.push_back({vocabulary.bytes[id], static_cast<TokenId>(id)});
+  }
+  return entries;
+}
 
 std::shared_ptr<const Tokenizer> make_bpe_tokenizer(BpeTokenizerParts parts) {
   return std::make_shared<BpeTokenizer>(std::move(parts));

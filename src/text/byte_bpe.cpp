@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "text/utf8.h"
+
 namespace heng::text {
 namespace {
 
@@ -21,10 +23,12 @@ ByteBpe::ByteBpe(Vocabulary vocabulary)
   index_plain_tokens();
 }
 
-ByteBpe::ByteBpe(Vocabulary vocabulary, const std::vector<Merge>& merges, WholePiece whole_piece)
+ByteBpe::ByteBpe(Vocabulary vocabulary, const std::vector<Merge>& merges, WholePiece whole_piece,
+                 Symbols symbols)
     : vocabulary_(std::move(vocabulary)),
       by_rank_(false),
-      take_whole_(whole_piece == WholePiece::kTakeToken) {
+      take_whole_(whole_piece == WholePiece::kTakeToken),
+      from_characters_(symbols == Symbols::kCharacters) {
   index_plain_tokens();
   merges_.reserve(merges.size());
   for (size_t rank = 0; rank < merges.size(); ++rank) {
@@ -44,7 +48,12 @@ void ByteBpe::index_plain_tokens() {
   }
   for (int b = 0; b < 256; ++b) {
     const char byte = static_cast<char>(b);
-    byte_ids_[b] = find({&byte, 1});
+    byte_ids_[b] = from_characters_ ? -1 : find({&byte, 1});
+  }
+  if (!from_characters_) return;
+  for (size_t id = 0; id < vocabulary_.bytes.size(); ++id) {
+    if (vocabulary_.kinds[id] != TokenKind::kByte) continue;
+    byte_ids_[static_cast<uint8_t>(vocabulary_.bytes[id][0])] = static_cast<TokenId>(id);
   }
 }
 
@@ -59,6 +68,13 @@ bool ByteBpe::has_all_bytes() const {
                       [](TokenId id) { return id < 0; });
 }
 
+bool ByteBpe::has_all_utf8_bytes() const {
+  for (int b = 0; b < 0xF5; ++b) {
+    if (byte_ids_[b] < 0 && b != 0xC0 && b != 0xC1) return false;
+  }
+  return true;
+}
+
 void ByteBpe::encode_piece(std::string_view piece, BpeScratch& scratch,
                            std::vector<TokenId>& ids) const {
   if (take_whole_) {
@@ -67,22 +83,34 @@ void ByteBpe::encode_piece(std::string_view piece, BpeScratch& scratch,
       return;
     }
   }
-  split_to_bytes(piece, scratch);
+  split_to_symbols(piece, scratch);
   merge_all(piece, scratch);
   for (const auto& symbol : scratch.symbols_) {
     if (symbol.id >= 0) ids.push_back(symbol.id);
   }
 }
 
-void ByteBpe::split_to_bytes(std::string_view piece, BpeScratch& scratch) const {
+void ByteBpe::split_to_symbols(std::string_view piece, BpeScratch& scratch) const {
   auto& symbols = scratch.symbols_;
   symbols.clear();
-  for (size_t i = 0; i < piece.size(); ++i) {
-    const TokenId id = byte_ids_[static_cast<uint8_t>(piece[i])];
-    if (id < 0) continue;
+  const auto push = [&](size_t begin, size_t length, TokenId id) {
+    if (id < 0) return;
     const auto index = static_cast<int32_t>(symbols.size());
     if (index > 0) symbols.back().next = index;
-    symbols.push_back({static_cast<uint32_t>(i), 1, index - 1, -1, id});
+    symbols.push_back(
+        {static_cast<uint32_t>(begin), static_cast<uint32_t>(length), index - 1, -1, id});
+  };
+  for (size_t i = 0; i < piece.size();) {
+    const size_t length = from_characters_ ? utf8_step(piece.substr(i)).length : 1;
+    const TokenId whole = from_characters_ ? find(piece.substr(i, length)) : -1;
+    if (whole >= 0) {
+      push(i, length, whole);
+    } else {
+      for (size_t b = i; b < i + length; ++b) {
+        push(b, 1, byte_ids_[static_cast<uint8_t>(piece[b])]);
+      }
+    }
+    i += length;
   }
 }
 

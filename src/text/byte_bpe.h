@@ -19,6 +19,7 @@ enum class TokenKind : uint8_t {
   kPlain,    // comes out of plain text
   kSpecial,  // only by its name; not shown where special tokens are skipped
   kAdded,    // only by its name; shown as any text
+  kByte,     // one byte of a character that is no token; comes out of plain text
   kUnused,   // has an id and nothing more
 };
 
@@ -65,21 +66,31 @@ class ByteBpe {
     kMerge,      // a piece is always merged up from its bytes
     kTakeToken,  // a piece that is a token is that token ("ignore_merges")
   };
+  // What merging starts from.
+  enum class Symbols {
+    kBytes,       // the plain tokens of one byte
+    kCharacters,  // the plain tokens of one character; of a character that is none, its kByte ones
+  };
 
   // tiktoken's form: plain tokens merge by id. REQUIRES: no two plain tokens have the same bytes.
   explicit ByteBpe(Vocabulary vocabulary);
   // GPT-2's form. REQUIRES: ids of `merges` are plain tokens.
-  ByteBpe(Vocabulary vocabulary, const std::vector<Merge>& merges, WholePiece whole_piece);
+  ByteBpe(Vocabulary vocabulary, const std::vector<Merge>& merges, WholePiece whole_piece,
+          Symbols symbols = Symbols::kBytes);
   ByteBpe(ByteBpe&&) = default;
 
   // Appends the ids of `piece`, in O(n log n). A byte that is no token by itself is left out, as
-  // upstream's tokenizers do. REQUIRES: piece is shorter than 2^31 bytes.
+  // upstream's tokenizers do. REQUIRES: piece is shorter than 2^31 bytes, and valid UTF-8 where
+  // merging starts from characters.
   void encode_piece(std::string_view piece, BpeScratch& scratch, std::vector<TokenId>& ids) const;
 
   const Vocabulary& vocabulary() const { return vocabulary_; }
   // The plain token of exactly these bytes, or -1.
   TokenId find(std::string_view bytes) const;
+  // Whether every byte has a token to start from.
   bool has_all_bytes() const;
+  // Whether every byte has one that valid UTF-8 can hold: all but C0, C1, F5 to FF.
+  bool has_all_utf8_bytes() const;
 
  private:
   struct Step {
@@ -87,7 +98,7 @@ class ByteBpe {
     TokenId merged;
   };
   void index_plain_tokens();
-  void split_to_bytes(std::string_view piece, BpeScratch& scratch) const;
+  void split_to_symbols(std::string_view piece, BpeScratch& scratch) const;
   void push_candidate(std::string_view piece, int32_t left, BpeScratch& scratch) const;
   void merge_all(std::string_view piece, BpeScratch& scratch) const;
 
@@ -98,6 +109,7 @@ class ByteBpe {
   size_t longest_ = 0;                                   // bytes of the longest plain token
   bool by_rank_;
   bool take_whole_;
+  bool from_characters_ = false;
 };
 
 }  // namespace heng::text

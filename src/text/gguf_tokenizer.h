@@ -1,5 +1,6 @@
 // The tokenizer inside a GGUF file: byte-level BPE with a merges list ("gpt2"), tokens spelled in
-// GPT-2's byte-to-unicode alphabet, and a pre-tokenizer by name. Source: ggml's docs/gguf.md.
+// GPT-2's byte-to-unicode alphabet, and a pre-tokenizer by name; or a SentencePiece vocabulary
+// ("llama"). Source: ggml's docs/gguf.md.
 #pragma once
 
 #include <memory>

@@ -135,10 +135,12 @@ std::shared_ptr<const Tokenizer> make_qwen_tokenizer(std::vector<std::string> ra
   }
   const size_t n_special = vocabulary.bytes.size() - n_ranks;
   const std::string_view pattern = qwen_pattern();
+  auto names = named_tokens(vocabulary);
   BpeTokenizerParts parts{
       .bpe = ByteBpe(std::move(vocabulary)),
       .splitter = PieceSplitter(std::span(&pattern, 1)),
       .nfc = true,
+      .names_in_normal_text = std::move(names),
       .bos_id = std::nullopt,
       .eos_id = static_cast<TokenId>(n_ranks),  // <|endoftext|>
       .prefix = {},

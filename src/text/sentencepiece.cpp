@@ -8,35 +8,20 @@
 
 #include "base/message.h"
 #include "heng/error.h"
+#include "text/token_spelling.h"
 
 namespace heng::text {
 namespace {
 
 using PieceType = SentencePieceModel::PieceType;
 
-constexpr std::string_view kSpaceMark = "\xE2\x96\x81";      // U+2581
 constexpr std::string_view kUnknownText = " \xE2\x81\x87 ";  // how the library shows the unknown
 
-std::string with_spaces(std::string_view piece) {
-  std::string out;
-  while (!piece.empty()) {
-    const bool space = piece.starts_with(kSpaceMark);
-    out += space ? ' ' : piece.front();
-    piece.remove_prefix(space ? kSpaceMark.size() : 1);
-  }
-  return out;
-}
-
-// "<0xE5>" -> the byte; the library defines the spelling (BytePiece).
 std::string byte_of(std::string_view piece, std::string_view file) {
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
-  const size_t high = piece.size() == 6 ? kDigits.find(piece[3]) : std::string_view::npos;
-  const size_t low = piece.size() == 6 ? kDigits.find(piece[4]) : std::string_view::npos;
-  if (!piece.starts_with("<0x") || !piece.ends_with('>') || high > 15 || low > 15) {
-    throw Error(ErrorCode::kCorrupt, std::string(file) + ": byte piece \"" + printable(piece) +
-                                         "\", expected one like <0xE5>. Fetch the file again.");
-  }
-  return std::string(1, static_cast<char>(high * 16 + low));
+  const int byte = byte_named(piece);
+  if (byte >= 0) return std::string(1, static_cast<char>(byte));
+  throw Error(ErrorCode::kCorrupt, std::string(file) + ": byte piece \"" + printable(piece) +
+                                       "\", expected one like <0xE5>. Fetch the file again.");
 }
 
 std::string text_of(const SentencePieceModel::Piece& piece, std::string_view file) {
@@ -90,7 +75,9 @@ class SentencePieceTokenizer final : public Tokenizer {
       const auto& piece = model.pieces[id];
       texts_.push_back(text_of(piece, parts_.file));
       special_.push_back(piece.type == PieceType::kControl);
-      if (special_.back()) names_.emplace(piece.text, static_cast<TokenId>(id));
+      if (special_.back() || piece.type == PieceType::kUserDefined) {
+        names_.emplace(piece.text, static_cast<TokenId>(id));
+      }
     }
     for (const std::string& name : parts_.added) {
       names_.emplace(name, static_cast<TokenId>(texts_.size()));

@@ -4,6 +4,7 @@
 #include "text/gguf_tokenizer.h"
 #include "text/qwen_tokenizer.h"
 #include "text/sentencepiece.h"
+#include "text/tokenizer_json.h"
 
 namespace heng {
 namespace text {
@@ -14,14 +15,13 @@ namespace fs = std::filesystem;
 std::shared_ptr<const Tokenizer> load_from_folder(const fs::path& folder) {
   if (fs::exists(folder / "qwen.tiktoken")) return load_qwen_tokenizer(folder);
   if (fs::exists(folder / "tokenizer.model")) return load_sentencepiece_tokenizer(folder);
-  constexpr std::string_view kSupported =
-      "; supported: qwen.tiktoken, tokenizer.model, or a .gguf file with its own";
-  for (const char* other : {"tokenizer.json", "vocab.json"}) {
-    if (!fs::exists(folder / other)) continue;
-    throw Error(ErrorCode::kUnsupported,
-                folder.string() + ": tokenizer in " + other + std::string(kSupported));
-  }
-  throw Error(ErrorCode::kNotFound, folder.string() + ": no tokenizer" + std::string(kSupported));
+  if (fs::exists(folder / "tokenizer.json")) return load_json_tokenizer(folder);
+  if (fs::exists(folder / "vocab.json")) return load_qwen2_tokenizer(folder);
+  throw Error(ErrorCode::kNotFound,
+              folder.string() +
+                  ": no tokenizer; supported: qwen.tiktoken, tokenizer.model, "
+                  "tokenizer.json, vocab.json with merges.txt, or a .gguf file with "
+                  "its own");
 }
 
 }  // namespace

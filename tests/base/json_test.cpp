@@ -32,6 +32,15 @@ TEST(ParseJson, TakesWhatJsonAllows) {
   EXPECT_TRUE(json[""].empty());
 }
 
+TEST(ParseJson, BuildsWhatTheLibraryBuilds) {
+  for (const char* text :
+       {R"({"a": {"b": [[], {}, [1, {"c": [2, [3]]}]], "d": ""}, "e": [{"f": 1}, {"f": 2}]})",
+        R"([[[[1], 2], 3], {"z": 1, "y": {"x": [true]}}, "s", 18446744073709551615, -1, 0.5])", "5",
+        "\"s\"", "null", "[]", "{}"}) {
+    EXPECT_EQ(parse_json(text, "x"), Json::parse(text)) << text;
+  }
+}
+
 TEST(ParseJson, NamesTheFileAndTheByte) {
   EXPECT_EQ(parse_error_of("{\"a\": 1,}"), "config.json: not JSON at byte 9. The file is damaged.");
   EXPECT_THAT(parse_error_of(""), HasSubstr("not JSON"));
@@ -61,7 +70,8 @@ class JsonObjectTest : public ::testing::Test {
  protected:
   const Json json_ = parse_json(R"({
     "n": 7, "low": -3, "big": 18446744073709551615, "x": 2.5, "flag": true, "text": "hello",
-    "none": null, "list": [1, 2], "words": ["a", "b"], "mixed": [1, "b"], "in": {"k": "v"}})",
+    "none": null, "list": [1, 2], "words": ["a", "b"], "mixed": [1, "b"], "in": {"k": "v"},
+    "steps": [{"k": 1}, {"k": "w"}]})",
                                 "config.json");
   const JsonObject object_{json_, "config.json"};
 };
@@ -78,6 +88,7 @@ TEST_F(JsonObjectTest, GivesTypedValues) {
   EXPECT_THAT(object_.strings_or_empty("words"), ElementsAre("a", "b"));
   EXPECT_THAT(object_.strings_or_empty("text"), ElementsAre("hello"));
   EXPECT_EQ(object_.object("in")->string("k"), "v");
+  EXPECT_EQ(object_.objects_or_empty("steps")[1].string("k"), "w");
 }
 
 TEST_F(JsonObjectTest, TreatsNullAsAbsent) {
@@ -90,6 +101,7 @@ TEST_F(JsonObjectTest, TreatsNullAsAbsent) {
     EXPECT_TRUE(object_.integers_or_empty(key).empty());
     EXPECT_TRUE(object_.strings_or_empty(key).empty());
     EXPECT_FALSE(object_.object(key).has_value());
+    EXPECT_TRUE(object_.objects_or_empty(key).empty());
   }
 }
 
@@ -116,6 +128,10 @@ TEST_F(JsonObjectTest, NamesFieldExpectedAndFound) {
   EXPECT_THAT(error_of([&] { object_.object("n"); }), HasSubstr("expected an object"));
   EXPECT_THAT(error_of([&] { object_.object("in")->integer("k", 0, 1); }),
               HasSubstr("config.json: in.k: expected"));
+  EXPECT_THAT(error_of([&] { object_.objects_or_empty("in"); }), HasSubstr("in: expected a list"));
+  EXPECT_THAT(error_of([&] { object_.objects_or_empty("list"); }), HasSubstr("list[0]."));
+  EXPECT_THAT(error_of([&] { object_.objects_or_empty("steps")[1].integer("k", 0, 1); }),
+              HasSubstr("config.json: steps[1].k: expected"));
 }
 
 TEST_F(JsonObjectTest, ShowsHostileTextAsPlainText) {

@@ -125,6 +125,13 @@ class Tokenize(program.Case):
         self.assertEqual(bytes(plain["ids"]), b"<|im_end|>")
         self.assertEqual(parsed, {"ids": [258], "tokens": ["<|im_end|>"]})
 
+    def test_a_folder_of_a_tokenizer_alone_will_do(self):
+        data = pathlib.Path(__file__).resolve().parent.parent / "text" / "data"
+        for name in ("qwen2", "qwen2_files"):
+            out = self.heng("tokenize", data / name, "<|im_end|>", "--parse-special")[0]
+            self.assertEqual(out, "702\n")
+        self.assertTrue(self.heng("tokenize", data / "llama2", "a")[0].startswith("1 "))
+
     def test_jsonl_answers_every_line(self):
         lines = '{"text": "a"}\n{"text": 5}\nnonsense\n{"text": ""}\n'
         out = [json.loads(line) for line in

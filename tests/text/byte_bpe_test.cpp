@@ -87,6 +87,21 @@ TEST(ByteBpe, AByteWithoutATokenIsLeftOut) {
   EXPECT_FALSE(bpe.has_all_bytes());
 }
 
+TEST(ByteBpe, CharactersFallBackToTheirBytes) {
+  // Tokens of two bytes that are no character by themselves must not come out.
+  Vocabulary vocabulary = plain_vocabulary({"a", "\u4f60", "a\u4f60", "\xE5\xA5"});
+  for (int b = 0; b < 256; ++b) {
+    vocabulary.bytes.push_back(std::string(1, static_cast<char>(b)));
+    vocabulary.kinds.push_back(TokenKind::kByte);
+  }
+  const std::vector<ByteBpe::Merge> merges = {{0, 1, 2}};
+  const ByteBpe bpe(std::move(vocabulary), merges, ByteBpe::WholePiece::kMerge,
+                    ByteBpe::Symbols::kCharacters);
+  EXPECT_TRUE(bpe.has_all_bytes());
+  EXPECT_EQ(encode(bpe, "a\u4f60a\u597d"), (Ids{2, 0, 4 + 0xE5, 4 + 0xA5, 4 + 0xBD}));
+  EXPECT_EQ(encode(bpe, "b"), Ids{4 + 'b'});
+}
+
 TEST(ByteBpe, ALongRunTakesWorkInProportionToItsLength) {
   const ByteBpe ranks(plain_vocabulary(test::tiny_ranks()));
   const TokenId aa = ranks.find("aa");

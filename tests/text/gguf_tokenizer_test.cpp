@@ -94,8 +94,10 @@ TEST(GgufTokenizer, MergesTowardsASpecialTokenAreLeftOut) {
 }
 
 TEST(GgufTokenizer, AnUnknownKindIsRefusedWithTheSupportedOnes) {
-  expect_refused([](Json& m) { m["tokenizer.ggml.model"] = "llama"; }, ErrorCode::kUnsupported,
-                 {"\"llama\"", "gpt2"});
+  expect_refused([](Json& m) { m["tokenizer.ggml.model"] = "bert"; }, ErrorCode::kUnsupported,
+                 {"\"bert\"", "gpt2", "llama"});
+  expect_refused([](Json& m) { m["tokenizer.ggml.add_eos_token"] = true; }, ErrorCode::kUnsupported,
+                 {"add_eos_token"});
   expect_refused([](Json& m) { m.erase("tokenizer.ggml.model"); }, ErrorCode::kUnsupported,
                  {"tokenizer.ggml.model", "gpt2"});
   expect_refused([](Json& m) { m["tokenizer.ggml.pre"] = "gpt-4o"; }, ErrorCode::kUnsupported,
