@@ -18,6 +18,8 @@
 
 namespace heng::models {
 
+struct LoraStack;  // models/lora.h
+
 // What is asked of a checkpoint's weights.
 struct WeightRequest {
   const Architecture& architecture;
@@ -25,6 +27,7 @@ struct WeightRequest {
   const checkpoint::Checkpoint& checkpoint;
   // F32, F16 or BF16: matrices are converted to it; nullopt: used as stored.
   std::optional<DType> convert_to;
+  const LoraStack* loras = nullptr;  // adapters on the checkpoint's weights; nullptr: none
 };
 
 struct WeightSource {
@@ -45,8 +48,10 @@ struct WeightSource {
 WeightSource find_matrix(const WeightRequest& request, Part part, size_t layer, uint64_t rows,
                          uint64_t cols);
 
-// The values of a part that is a vector [n], in fp32. Throws as find_matrix, and kCorrupt for a
-// value that is not finite.
+// A part that is a vector [n], as n rows of one number. Throws as find_matrix.
+WeightSource find_vector(const WeightRequest& request, Part part, size_t layer, uint64_t n);
+
+// Its values in fp32. Throws as find_vector, and kCorrupt for a value that is not finite.
 std::vector<float> read_vector(const WeightRequest& request, Part part, size_t layer, uint64_t n);
 
 // One published way to store the matrices of linear layers as packed integers. A new one is a file
