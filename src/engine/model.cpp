@@ -276,6 +276,7 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path& path,
   check_memory(p, options);
   auto model = std::make_shared<engine::LoadedModel>();
   model->checkpoint = p.checkpoint;
+  model->loras = p.loras.adapters;
   load_text(*model, p.loras.adapters,
             p.spec.vocabulary);  // before the weights: a damaged tokenizer is told at once
   const uint64_t total = p.info.file_bytes;

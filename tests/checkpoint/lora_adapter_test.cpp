@@ -167,9 +167,8 @@ Bad setting(const std::string& key, const Json& value, const std::string& expect
           expected.empty() ? key : expected};
 }
 
-std::vector<Bad> malformed() {
-  const auto first = [](TinyLora& lora) -> TinyLora::Tensor& { return lora.tensors.front(); };
-  std::vector<Bad> all = {
+std::vector<Bad> malformed_settings() {
+  return {
       setting("peft_type", "IA3"),
       setting("peft_type", nullptr),
       setting("peft_type", 1),
@@ -205,67 +204,54 @@ std::vector<Bad> malformed() {
       setting("alpha_pattern", {1}),
       setting("modules_to_save", {{"a", 1}}),
   };
-  const auto change = [&](std::string claim, std::function<void(TinyLora&)> spoil,
-                          std::string expected) {
-    all.push_back({std::move(claim), std::move(spoil), std::move(expected)});
+}
+
+Bad change(std::string claim, std::function<void(TinyLora&)> spoil, std::string expected) {
+  return {std::move(claim), std::move(spoil), std::move(expected)};
+}
+
+Bad extra(const std::string& name, const Shape& shape, const std::string& expected) {
+  return change(
+      "another tensor " + name, [=](TinyLora& l) { l.add(name, shape); }, expected);
+}
+
+Bad shape(size_t tensor, const Shape& shape, const std::string& expected) {
+  return change(
+      "tensor " + std::to_string(tensor) + " of shape " + to_string(shape),
+      [=](TinyLora& l) {
+        l.tensors[tensor].shape = shape;
+        l.tensors[tensor].values.resize(element_count(shape, ""));
+      },
+      expected);
+}
+
+std::vector<Bad> malformed_tensors() {
+  const std::string block = "base_model.model.model.layers.0.self_attn.q_proj.";
+  return {
+      change(
+          "no field r", [](TinyLora& l) { l.config.erase("r"); }, "r: missing"),
+      change(
+          "no A", [](TinyLora& l) { l.tensors.erase(l.tensors.begin()); }, "has no lora_A"),
+      change(
+          "no B", [](TinyLora& l) { l.tensors.erase(l.tensors.begin() + 1); }, "has no lora_B"),
+      change(
+          "no tensor", [](TinyLora& l) { l.tensors.clear(); }, "holds no tensor"),
+      shape(0, {128}, "has shape [128]"),
+      shape(0, {8, 16}, "[4, in]"),
+      shape(0, {4, 0}, "has shape [4, 0]"),
+      shape(1, {4, 64}, "[out, 4]"),
+      extra(block + "lora_A.default.weight", {4, 32}, "stands for the same"),
+      extra(block + "lora_magnitude_vector", {64}, "lora_magnitude_vector"),
+      extra("base_model.model.model.embed_tokens.lora_embedding_A", {4, 9}, "lora_embedding_A"),
+      extra("base_model.model.lm_head.bias", {64}, "lm_head.bias"),
+      extra(".lora_A.weight", {4, 4}, "lora_A"),
+      extra("a\x1b[2J\n.bias", {4}, "\\x1b"),
   };
-  change(
-      "no config field r", [](TinyLora& l) { l.config.erase("r"); }, "r: missing");
-  change(
-      "B is missing", [](TinyLora& l) { l.tensors.erase(l.tensors.begin() + 1); }, "has no lora_B");
-  change(
-      "A is missing", [](TinyLora& l) { l.tensors.erase(l.tensors.begin()); }, "has no lora_A");
-  change(
-      "no tensor at all", [](TinyLora& l) { l.tensors.clear(); }, "holds no tensor");
-  change(
-      "a pair twice",
-      [&](TinyLora& l) {
-        l.add("base_model.model." + std::string(kModule) + ".lora_A.default.weight", {4, 32});
-      },
-      "stands for the same");
-  change(
-      "A is a vector", [=](TinyLora& l) { first(l).shape = {128}; }, "has shape [128]");
-  change(
-      "A has another rank",
-      [=](TinyLora& l) {
-        first(l).shape = {8, 16};
-      },
-      "[4, in]");
-  change(
-      "B is turned",
-      [](TinyLora& l) {
-        l.tensors[1].shape = {4, 64};
-      },
-      "[out, 4]");
-  change(
-      "A has no columns",
-      [=](TinyLora& l) {
-        first(l).shape = {4, 0};
-        first(l).values.clear();
-      },
-      "has shape [4, 0]");
-  change(
-      "a LoRA on the embedding",
-      [](TinyLora& l) {
-        l.add("base_model.model.model.embed_tokens.lora_embedding_A", {4, 9});
-      },
-      "lora_embedding_A");
-  change(
-      "a magnitude of DoRA",
-      [](TinyLora& l) {
-        l.add("base_model.model.model.layers.0.self_attn.q_proj.lora_magnitude_vector", {64});
-      },
-      "lora_magnitude_vector");
-  change(
-      "a bias", [](TinyLora& l) { l.add("base_model.model.lm_head.bias", {64}); }, "lm_head.bias");
-  change(
-      "a name of nothing",
-      [](TinyLora& l) {
-        l.add(".lora_A.weight", {4, 4});
-      },
-      "lora_A");
-  change(
-      "control characters in a name", [](TinyLora& l) { l.add("a\x1b[2J\n.bias", {4}); }, "\\x1b");
+}
+
+std::vector<Bad> malformed() {
+  std::vector<Bad> all = malformed_settings();
+  for (Bad& bad : malformed_tensors()) all.push_back(std::move(bad));
   return all;
 }
 
