@@ -66,6 +66,7 @@ void set_up(CLI::App& program, commands::Action& action) {
   commands::add_prompt(program, action);
   commands::add_show(program, action);
   commands::add_logits(program, action);
+  commands::add_merge(program, action);
   commands::add_bench(program, action);
 }
 

@@ -28,6 +28,7 @@ void add_tokenize(CLI::App& program, Action& action);
 void add_prompt(CLI::App& program, Action& action);
 void add_show(CLI::App& program, Action& action);
 void add_logits(CLI::App& program, Action& action);
+void add_merge(CLI::App& program, Action& action);
 void add_bench(CLI::App& program, Action& action);
 
 }  // namespace heng::commands

@@ -42,20 +42,32 @@ void add_choice(CLI::App& command, const std::string& flag, T& target,
 
 }  // namespace
 
-void add_model_argument(CLI::App& command, std::string& model) {
-  command.add_option("MODEL", model, text(Phrase::kOptionModel))
-      ->required()
-      ->option_text(kNoOptionText);
+CLI::Option* add_lora_option(CLI::App& command, std::vector<std::filesystem::path>& loras) {
+  return command.add_option("--lora", loras, text(Phrase::kOptionLora))
+      ->option_text("FOLDER")
+      ->allow_extra_args(false);  // one a flag: the next word may be the prompt
 }
 
-void ModelOptions::add_to(CLI::App& command) {
-  add_model_argument(command, model);
-  add_choice<Precision>(command, "--dtype", load.dtype,
+void add_plain_dtype(CLI::App& command, Precision& target, Phrase meaning) {
+  add_choice<Precision>(command, "--dtype", target,
                         {{"auto", Precision::kAuto},
                          {"bf16", Precision::kBf16},
                          {"fp16", Precision::kFp16},
                          {"fp32", Precision::kFp32}},
-                        Phrase::kOptionDtype);
+                        meaning);
+}
+
+void add_model_argument(CLI::App& command, std::string& model,
+                        std::vector<std::filesystem::path>& loras) {
+  command.add_option("MODEL", model, text(Phrase::kOptionModel))
+      ->required()
+      ->option_text(kNoOptionText);
+  add_lora_option(command, loras);
+}
+
+void ModelOptions::add_to(CLI::App& command) {
+  add_model_argument(command, model, load.loras);
+  add_plain_dtype(command, load.dtype, Phrase::kOptionDtype);
   add_choice<Activations>(
       command, "--activations", load.activations,
       {{"auto", Activations::kAuto}, {"8", Activations::k8Bits}, {"15", Activations::k15Bits}},

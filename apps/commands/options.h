@@ -8,13 +8,14 @@
 #include <vector>
 
 #include "heng/model.h"
+#include "terminal/phrases.h"
 
 namespace heng::commands {
 
 // In place of CLI11's own words after an option's name ("TEXT REQUIRED Excludes: ...").
 inline constexpr const char* kNoOptionText = " ";
 
-// MODEL --dtype --device --threads --ctx --kernels
+// MODEL --lora --dtype --device --threads --ctx --kernels
 struct ModelOptions {
   std::string model;
   LoadOptions load;
@@ -44,7 +45,14 @@ enum class Announce {
 // Resolves the name and loads, with a progress bar on standard error. Throws Error.
 std::shared_ptr<const Model> load_model(const ModelOptions& options, Announce announce);
 
-// MODEL alone, for commands that read no weights.
-void add_model_argument(CLI::App& command, std::string& model);
+// --lora FOLDER, as often as there are adapters.
+CLI::Option* add_lora_option(CLI::App& command, std::vector<std::filesystem::path>& loras);
+
+// --dtype auto|bf16|fp16|fp32
+void add_plain_dtype(CLI::App& command, Precision& target, terminal::Phrase meaning);
+
+// MODEL and --lora alone, for commands that read no weights.
+void add_model_argument(CLI::App& command, std::string& model,
+                        std::vector<std::filesystem::path>& loras);
 
 }  // namespace heng::commands

@@ -17,6 +17,7 @@ using terminal::Phrase;
 using terminal::text;
 
 struct Options {
+  std::vector<std::filesystem::path> loras;
   std::string model, question, system, format;
   std::optional<size_t> window;
   bool jsonl = false, json = false;
@@ -60,7 +61,7 @@ void print_prompt(const Prompt& prompt) {
 int run(const Options& o) {
   const auto format =
       o.format.empty() ? AutoChatFormat::from_pretrained(o.model) : chat_format_by_name(o.format);
-  const auto tokenizer = AutoTokenizer::from_pretrained(o.model);
+  const auto tokenizer = AutoTokenizer::from_pretrained(o.model, o.loras);
   const auto window = default_window(o);
   if (o.jsonl) {
     answer_json_lines([&](const json& line) {
@@ -86,7 +87,7 @@ int run(const Options& o) {
 void add_prompt(CLI::App& program, Action& action) {
   auto o = std::make_shared<Options>();
   CLI::App* command = program.add_subcommand("prompt", text(Phrase::kCommandPrompt));
-  add_model_argument(*command, o->model);
+  add_model_argument(*command, o->model, o->loras);
   CLI::Option* question =
       command->add_option("QUESTION", o->question, text(Phrase::kOptionQuestion))
           ->option_text(kNoOptionText);

@@ -78,7 +78,9 @@ Facts gather(const Options& o) {
   f.info = Model::inspect(path, o.model.load);
   f.memory = memory_by_precision(path, o.model.load);
   if (std::filesystem::is_directory(path)) f.generation = GenerationConfig::from_pretrained(path);
-  f.tokenizer = part_of<Tokenizer>([&] { return Tokenizer::load(path); }, f.tokenizer_problem);
+  f.tokenizer =
+      part_of<Tokenizer>([&] { return AutoTokenizer::from_pretrained(path, o.model.load.loras); },
+                         f.tokenizer_problem);
   f.format =
       part_of<ChatFormat>([&] { return AutoChatFormat::from_pretrained(path); }, f.format_problem);
   return f;
@@ -125,6 +127,19 @@ std::string context_text(const ModelInfo& i) {
              : text(Phrase::kShowContextTrained, trained);
 }
 
+std::string lora_text(const LoraInfo& lora) {
+  const std::string saved =
+      lora.saved.empty() ? "" : text(Phrase::kShowLoraSaves, joined(lora.saved, ", "));
+  const std::string base = lora.base_model.empty() ? "?" : lora.base_model;
+  return text(Phrase::kShowLora, lora.name, lora.rank, fmt::format("{:g}", lora.alpha),
+              with_commas(lora.n_matrices), saved, base);
+}
+
+json lora_json(const LoraInfo& lora) {
+  return {{"name", lora.name},   {"base_model", lora.base_model}, {"rank", lora.rank},
+          {"alpha", lora.alpha}, {"matrices", lora.n_matrices},   {"replaces", lora.saved}};
+}
+
 std::string memory_text(const Facts& f) {
   std::vector<std::string> parts;
   for (const Memory& m : f.memory) parts.push_back(m.computed_as + " " + terminal::bytes(m.bytes));
@@ -137,6 +152,7 @@ void print(const Facts& f) {
   print_row(Phrase::kRowModel, text(Phrase::kShowModel, i.name, kind, parameters(i.parameters)));
   print_row(Phrase::kRowFiles, text(i.n_files == 1 ? Phrase::kShowFile : Phrase::kShowFiles,
                                     i.n_files, i.stored_as, terminal::bytes(i.file_bytes)));
+  for (const LoraInfo& lora : i.loras) print_row(Phrase::kRowLora, lora_text(lora));
   print_row(Phrase::kRowContext, context_text(i));
   print_row(Phrase::kRowLayers, text(Phrase::kShowLayers, i.n_layers, with_commas(i.hidden),
                                      with_commas(i.ffn), with_commas(i.vocabulary)));
@@ -164,7 +180,10 @@ json to_json(const Facts& f) {
   for (const Setting& setting : all_settings()) {
     settings[std::string(setting.key)] = setting.get(f.generation);
   }
+  json loras = json::array();
+  for (const LoraInfo& lora : i.loras) loras.push_back(lora_json(lora));
   return {{"name", i.name},
+          {"loras", loras},
           {"architecture", i.architecture},
           {"class", i.hf_class},
           {"parameters", i.parameters},

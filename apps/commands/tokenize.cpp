@@ -15,6 +15,7 @@ using terminal::Phrase;
 using terminal::text;
 
 struct Options {
+  std::vector<std::filesystem::path> loras;
   std::string model, text;
   bool has_text = false, jsonl = false, json = false, decode = false;
   bool parse_special = false, no_bos = false;
@@ -76,7 +77,7 @@ void print_text(const Options& o, const Tokenizer& tokenizer, const std::string&
 }
 
 int run(const Options& o) {
-  const auto tokenizer = AutoTokenizer::from_pretrained(o.model);
+  const auto tokenizer = AutoTokenizer::from_pretrained(o.model, o.loras);
   if (o.jsonl) {
     answer_json_lines([&](const json& line) { return answer(o, *tokenizer, line); });
     return kDone;
@@ -95,7 +96,7 @@ int run(const Options& o) {
 void add_tokenize(CLI::App& program, Action& action) {
   auto o = std::make_shared<Options>();
   CLI::App* command = program.add_subcommand("tokenize", text(Phrase::kCommandTokenize));
-  add_model_argument(*command, o->model);
+  add_model_argument(*command, o->model, o->loras);
   CLI::Option* input = command->add_option("TEXT", o->text, text(Phrase::kOptionTokenizeText))
                            ->option_text(kNoOptionText);
   command->add_flag("--jsonl", o->jsonl, text(Phrase::kOptionTokenizeJsonl))

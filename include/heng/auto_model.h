@@ -27,8 +27,12 @@ struct ChatReply {
   History history;  // with this question and answer at its end
 };
 
+using LoraFolders = std::vector<std::filesystem::path>;
+
+// `loras`: adapters that the model is used with, as in LoadOptions.
 struct AutoTokenizer {
-  static std::shared_ptr<const Tokenizer> from_pretrained(const std::string& name_or_path);
+  static std::shared_ptr<const Tokenizer> from_pretrained(const std::string& name_or_path,
+                                                          const LoraFolders& loras = {});
 };
 
 struct AutoChatFormat {

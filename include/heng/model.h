@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "heng/chat.h"
 #include "heng/error.h"
@@ -53,8 +54,21 @@ struct LoadOptions {
   size_t context = 0;
   int threads = 0;  // 0: one per processor that this process may use
   BackendKind backend = BackendKind::kFast;
+  // Folders of LoRA adapters, put on the weights in this order. Their tokenizer, the last one's
+  // that has one, comes before the model's own.
+  std::vector<std::filesystem::path> loras;
   // Called while loading with bytes done and in all; from the loading thread.
   std::function<void(uint64_t done, uint64_t total)> on_progress;
+};
+
+// An adapter as its files describe it.
+struct LoraInfo {
+  std::string name;        // the folder's
+  std::string base_model;  // what it says it was made for; may be empty
+  uint64_t rank = 0;
+  double alpha = 0;
+  size_t n_matrices = 0;           // that it adds to
+  std::vector<std::string> saved;  // tensors that it replaces
 };
 
 // What a checkpoint is and what it will take, known before any weight is read.
@@ -82,6 +96,7 @@ struct ModelInfo {
   int64_t vocabulary = 0;  // rows of the output head
   std::string rope;        // "base 10,000, halves, dynamic NTK"
   std::string licence;     // empty where the checkpoint does not say
+  std::vector<LoraInfo> loras;
   int threads = 0;
 };
 

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "checkpoint/checkpoint.h"
+#include "engine/loras.h"
 #include "text/chat_formats.h"
 
 namespace heng {
@@ -81,8 +82,11 @@ ChatRequest chat_request(const ChatFormat& format, const Tokenizer& tokenizer,
   return result;
 }
 
-std::shared_ptr<const Tokenizer> AutoTokenizer::from_pretrained(const std::string& name_or_path) {
-  return Tokenizer::load(resolve_model(name_or_path));
+std::shared_ptr<const Tokenizer> AutoTokenizer::from_pretrained(const std::string& name_or_path,
+                                                                const LoraFolders& loras) {
+  const auto model = resolve_model(name_or_path);
+  const auto adapters = engine::open_loras(loras);
+  return Tokenizer::load(engine::tokenizer_folder(adapters).value_or(model));
 }
 
 std::shared_ptr<const ChatFormat> AutoChatFormat::from_pretrained(const std::string& name_or_path) {

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "checkpoint/checkpoint.h"
+#include "engine/loras.h"
 #include "heng/model.h"
 #include "models/architecture.h"
 #include "models/decoder.h"
@@ -17,6 +18,7 @@ inline constexpr size_t kPromptChunk = 512;
 struct LoadedModel final : Model {
   ModelInfo model_info;
   std::shared_ptr<const checkpoint::Checkpoint> checkpoint;  // weights may lie in its maps
+  Loras loras;                                               // and in theirs
   models::DecoderSpec spec;
   models::DecoderWeights weights;
   ops::KvType kv_type = ops::KvType::kF32;

@@ -9,9 +9,11 @@
 #include "engine/generation_config.h"
 #include "engine/licence.h"
 #include "engine/loaded_model.h"
+#include "engine/loras.h"
 #include "engine/precision.h"
 #include "kernels/select.h"
 #include "models/load_weights.h"
+#include "models/lora.h"
 #include "text/chat_formats.h"
 #include "text/tokenizer_load.h"
 
@@ -82,13 +84,15 @@ struct Plan {
   const models::Architecture* architecture;
   DecoderSpec spec;
   engine::StoredWeights stored;
+  models::LoraStack loras;
   engine::PrecisionChoice precision;
   int threads;
   std::unique_ptr<ops::Backend> backend;
   ModelInfo info;
 
   models::WeightRequest request() const {
-    return {*architecture, spec, *checkpoint, precision.convert_to};
+    return {*architecture, spec, *checkpoint, precision.convert_to,
+            loras.adapters.empty() ? nullptr : &loras};
   }
 };
 
@@ -126,6 +130,11 @@ void fill_names(Plan& p) {
   i.ffn = static_cast<int>(p.spec.ffn);
   i.vocabulary = static_cast<int64_t>(p.spec.vocabulary);
   i.rope = rope_text(p.spec.rope);
+  for (const auto& adapter : p.loras.adapters) {
+    i.loras.push_back(engine::describe_lora(*adapter));
+    i.n_files += 1;
+    i.file_bytes += adapter->tensor_bytes();
+  }
 }
 
 Plan make_plan(const std::filesystem::path& path, const LoadOptions& options) {
@@ -133,6 +142,8 @@ Plan make_plan(const std::filesystem::path& path, const LoadOptions& options) {
   p.checkpoint = Checkpoint::open(path);
   p.architecture = &models::find_architecture(*p.checkpoint);
   p.spec = models::read_spec(*p.architecture, *p.checkpoint);
+  p.loras.adapters = engine::open_loras(options.loras);
+  models::fit_vocabulary(p.loras, *p.architecture, p.spec);
   p.threads = options.threads > 0 ? options.threads : usable_cpus();
   // Loading multiplies nothing, so any width of activations will do here.
   p.backend = engine::make_backend(options.backend, p.threads, ops::ActivationBits::k8);
@@ -143,6 +154,9 @@ Plan make_plan(const std::filesystem::path& path, const LoadOptions& options) {
   p.info.stored_as = models::describe_stored(*p.checkpoint, p.stored.dtype);
   p.info.computed_as = p.precision.computed_as;
   p.info.why = p.precision.why;
+  if (!p.loras.adapters.empty() && !p.precision.convert_to) {
+    p.info.why = "adapters added in " + p.info.computed_as;
+  }
   const bool integers = options.backend == BackendKind::kFast && p.precision.quantised;
   p.info.activation_bits = integers ? static_cast<int>(p.precision.activations) : 0;
   p.info.kv_type = engine::kv_type_name(p.precision.kv);
@@ -195,10 +209,11 @@ void check_memory(Plan& p, const LoadOptions& options) {
                                            " GiB are free. " + ways_out(p, options, free_bytes));
 }
 
-void load_text(engine::LoadedModel& model) {
+void load_text(engine::LoadedModel& model, const engine::Loras& loras, size_t vocabulary) {
   const Checkpoint& c = *model.checkpoint;
   try {
-    model.model_tokenizer = text::load_tokenizer(c);
+    const auto folder = engine::tokenizer_folder(loras);
+    model.model_tokenizer = folder ? Tokenizer::load(*folder) : text::load_tokenizer(c);
     model.model_chat_format = text::detect_chat_format(c);
   } catch (const Error& e) {
     // A model without a readable tokenizer still runs on ids (`heng logits`); asking for text says
@@ -211,6 +226,7 @@ void load_text(engine::LoadedModel& model) {
         engine::generation_config_from_json(*c.generation_config(), "generation_config.json");
   }
   if (!model.model_tokenizer) return;
+  if (!loras.empty()) engine::check_tokenizer_fits(*model.model_tokenizer, loras, vocabulary);
   const auto add_end = [&](TokenId id) {
     auto& ids = model.generation.eos_ids;
     if (std::find(ids.begin(), ids.end(), id) == ids.end()) ids.push_back(id);
@@ -262,7 +278,9 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path& path,
   check_memory(p, options);
   auto model = std::make_shared<engine::LoadedModel>();
   model->checkpoint = p.checkpoint;
-  load_text(*model);  // before the weights: a damaged tokenizer is told at once
+  model->loras = p.loras.adapters;
+  load_text(*model, p.loras.adapters,
+            p.spec.vocabulary);  // before the weights: a damaged tokenizer is told at once
   const uint64_t total = p.info.file_bytes;
   ThreadPool pool(p.threads);
   model->weights = models::load_weights(p.request(), *p.backend, pool, [&](uint64_t done) {
@@ -283,8 +301,13 @@ std::string describe(const ModelInfo& i) {
   };
   std::string context = std::to_string(i.context);
   if (context.size() > 3) context.insert(context.size() - 3, ",");
-  const std::string activations =
-      i.activation_bits ? " (" + std::to_string(i.activation_bits) + "-bit activations)" : "";
+  std::string name = i.name;
+  for (const LoraInfo& lora : i.loras) name += " + " + lora.name;
+  return name + " · " + i.architecture + " · " + i.computed_as + ", " + i.why + " · " +
+             mega(i.weight_bytes) + " of weights + " + mega(i.kv_bytes) + " for " + context +
+             const std::string activations =
+             i.activation_bits ? " (" + std::to_string(i.activation_bits) + "-bit activations)"
+                               : "";
   return i.name + " · " + i.architecture + " · " + i.computed_as + ", " + i.why + activations +
          " · " + mega(i.weight_bytes) + " of weights + " + mega(i.kv_bytes) + " for " + context +
          " tokens · " + i.isa + ", " + std::to_string(i.threads) +

@@ -4,15 +4,15 @@
 #include <array>
 #include <atomic>
 #include <cmath>
-#include <exception>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <set>
 
 #include "base/aligned_buffer.h"
 #include "heng/error.h"
+#include "models/lora.h"
 #include "models/weight_check.h"
+#include "models/weight_convert.h"
 
 namespace heng::models {
 namespace {
@@ -122,42 +122,6 @@ struct Hands {
   InputOrders& orders;
 };
 
-// Rows that are made a few at a time: sources that read columns of packed words do a band at once.
-constexpr uint64_t kRowBand = 16;
-
-// Writes the source's rows in m's format: m.rows * m.row_bytes() bytes.
-void convert(const WeightSource& source, const ops::Matrix& m, std::byte* out, Hands& hands) {
-  const uint64_t source_row = source.row_bytes();
-  const auto convert_rows = [&](size_t begin, size_t end) {
-    std::vector<float> row(m.cols);
-    std::vector<std::byte> band(source.data ? 0 : kRowBand * source_row);
-    for (size_t first = begin; first < end; first += kRowBand) {
-      const size_t n = std::min<size_t>(kRowBand, end - first);
-      const bool as_is = m.format == source.format;
-      std::byte* to = out + first * m.row_bytes();
-      if (!source.data) source.read_rows(first, n, as_is ? to : band.data());
-      if (as_is) continue;
-      const std::byte* rows = source.data ? source.data + first * source_row : band.data();
-      for (size_t r = 0; r < n; ++r) {
-        decode_row(source, rows + r * source_row, row.data());
-        m.format->encode_row(row.data(), to + r * m.row_bytes(), m.cols);
-      }
-    }
-  };
-  // What a thread throws (a damaged packed tensor, no memory) goes on from here.
-  std::exception_ptr failure;
-  std::mutex failure_lock;
-  hands.pool.for_range(m.rows, kRowBand, [&](size_t begin, size_t end) {
-    try {
-      convert_rows(begin, end);
-    } catch (...) {
-      const std::lock_guard lock(failure_lock);
-      if (!failure) failure = std::current_exception();
-    }
-  });
-  if (failure) std::rethrow_exception(failure);
-}
-
 // What prepare checks, for a quantised table that is only looked up.
 void check_rows(const ops::Matrix& m, ThreadPool& pool) {
   std::atomic<bool> finite{true};
@@ -190,7 +154,7 @@ uint64_t load_matrix(const WeightRequest& r, const MatrixPart& part, Hands hands
     const uint64_t bytes = m.rows * m.row_bytes();
     if (packs && part.part != Part::kEmbedding) scratch.emplace(bytes, "weights");
     std::byte* out = scratch ? scratch->data() : hands.memory.take(bytes, "weights");
-    convert(source, m, out, hands);
+    convert_rows(source, 0, m.rows, *m.format, out, hands.pool);
     m.data = out;
   }
   if (multiplied || m.format->expand_block == nullptr) {
@@ -214,9 +178,11 @@ WeightSizes measure_weights(const WeightRequest& request, const ops::Backend& ba
   WeightSizes sizes;
   std::map<DType, uint64_t> numbers_by_type;
   std::set<std::string> used;
+  std::set<const checkpoint::TensorEntry*> used_of_loras;
   for (const MatrixPart& part : all_matrices(s, nullptr)) {
     const WeightSource f = find_matrix(request, part.part, part.layer, part.rows, part.cols);
     for (const auto* entry : f.entries) used.insert(entry->name);
+    used_of_loras.insert(f.entries.begin(), f.entries.end());
     const formats::WeightFormat& target = target_format(request, f);
     const uint64_t packed =
         is_multiplied(part, s) ? backend.prepared_bytes(target, f.rows, f.cols) : 0;
@@ -236,13 +202,14 @@ WeightSizes measure_weights(const WeightRequest& request, const ops::Backend& ba
     }
   }
   for (const VectorPart& part : all_vectors(s, nullptr)) {
-    const auto ref =
-        find_tensor(request.architecture, s, request.checkpoint, part.part, part.layer);
-    used.insert(ref.name);
+    const WeightSource f = find_vector(request, part.part, part.layer, part.n);
+    for (const auto* entry : f.entries) used.insert(entry->name);
+    used_of_loras.insert(f.entries.begin(), f.entries.end());
     sizes.parameters += part.n;
     sizes.memory_bytes += part.n * sizeof(float);
   }
   check_all_used(request, used);
+  if (request.loras) check_loras_used(*request.loras, used_of_loras);
   return sizes;
 }
 

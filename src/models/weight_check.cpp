@@ -20,13 +20,6 @@ std::string layer_prefix(const WeightRequest& r, size_t layer) {
   return at == std::string::npos ? name : name.substr(0, at + number.size());
 }
 
-bool is_table(std::string_view name) {
-  constexpr std::array<std::string_view, 3> kTables = {"rotary_emb.inv_freq",
-                                                       "rotary_pos_emb.inv_freq", ".masked_bias"};
-  return std::any_of(kTables.begin(), kTables.end(),
-                     [&](std::string_view end) { return name.ends_with(end); });
-}
-
 bool is_zero_bias(const TensorEntry& entry) {
   const formats::WeightFormat* format = formats::find_format(entry.view.dtype);
   const bool is_bias = entry.name.ends_with(".bias") && entry.view.shape.size() == 1;
@@ -37,6 +30,13 @@ bool is_zero_bias(const TensorEntry& entry) {
 }
 
 }  // namespace
+
+bool is_table(std::string_view name) {
+  constexpr std::array<std::string_view, 3> kTables = {"rotary_emb.inv_freq",
+                                                       "rotary_pos_emb.inv_freq", ".masked_bias"};
+  return std::any_of(kTables.begin(), kTables.end(),
+                     [&](std::string_view end) { return name.ends_with(end); });
+}
 
 void check_layer_count(const WeightRequest& r) {
   const TensorRef next =

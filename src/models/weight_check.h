@@ -4,6 +4,7 @@
 
 #include <set>
 #include <string>
+#include <string_view>
 
 #include "models/weight_source.h"
 
@@ -16,5 +17,8 @@ void check_layer_count(const WeightRequest& request);
 // of a layer that is not among them, unless it says nothing: rotation tables that are computed
 // anyway, biases that are all zero. Reads those biases.
 void check_all_used(const WeightRequest& request, const std::set<std::string>& used);
+
+// Whether a tensor of that name is a table that code computes anyway (rotation, masks).
+bool is_table(std::string_view name);
 
 }  // namespace heng::models

@@ -6,6 +6,7 @@
 
 #include "base/message.h"
 #include "heng/error.h"
+#include "models/lora.h"
 
 namespace heng::models {
 
@@ -66,29 +67,66 @@ void join_rows(const TensorEntry& entry, uint64_t row_bytes, uint64_t first, uin
 }
 
 // Rows [ref.first_row, + rows) of a tensor as it lies in its files; a vector where cols is 0.
-WeightSource find_plain(const Checkpoint& checkpoint, const TensorRef& ref, uint64_t rows,
-                        uint64_t cols) {
-  const TensorEntry* entry = checkpoint.find(ref.name);
-  if (entry == nullptr) fail_missing(checkpoint, ref.name);
+WeightSource plain_source(const TensorEntry& entry, const TensorRef& ref, uint64_t rows,
+                          uint64_t cols) {
   Shape expected{ref.total_rows ? ref.total_rows : rows};
   if (cols) expected.push_back(cols);
-  check_shape(*entry, expected);
+  check_shape(entry, expected);
   WeightSource s;
-  s.name = name_of(*entry);
-  s.format = &format_of(*entry);
+  s.name = name_of(entry);
+  s.format = &format_of(entry);
   s.rows = rows;
   s.cols = cols ? cols : 1;
   s.stored_bytes = cols ? rows * s.row_bytes() : rows * s.format->block_bytes;
-  s.entries = {entry};
-  if (entry->slices.empty()) {
-    s.data = entry->view.data + ref.first_row * (s.stored_bytes / std::max<uint64_t>(rows, 1));
+  s.entries = {&entry};
+  if (entry.slices.empty()) {
+    s.data = entry.view.data + ref.first_row * (s.stored_bytes / std::max<uint64_t>(rows, 1));
   } else {
-    s.read_rows = [entry, skip = ref.first_row, row_bytes = s.row_bytes()](
+    s.read_rows = [&entry, skip = ref.first_row, row_bytes = s.row_bytes()](
                       uint64_t first, uint64_t n, std::byte* out) {
-      join_rows(*entry, row_bytes, skip + first, n, out);
+      join_rows(entry, row_bytes, skip + first, n, out);
     };
   }
   return s;
+}
+
+const TensorEntry& need_entry(const Checkpoint& checkpoint, const std::string& name) {
+  if (const TensorEntry* entry = checkpoint.find(name)) return *entry;
+  fail_missing(checkpoint, name);
+}
+
+// Whether rows of q and k lie in the order of Meta's rotation: its own folders, and the GGUF files
+// that llama.cpp's converter writes of LlamaForCausalLM.
+bool has_paired_rows(const WeightRequest& r) {
+  const checkpoint::Kind kind = r.checkpoint.kind();
+  return kind == checkpoint::Kind::kMeta ||
+         (kind == checkpoint::Kind::kGguf && r.architecture.gguf_name == "llama");
+}
+
+// What `find_stored` finds of the checkpoint's own files, or what the adapters make of it. A vector
+// where cols is 0.
+template <typename FindStored>
+WeightSource with_loras(const WeightRequest& r, Part part, size_t layer, uint64_t rows,
+                        uint64_t cols, const FindStored& find_stored) {
+  const TensorRef ref = find_tensor(r.architecture, r.spec, r.checkpoint, part, layer);
+  if (!r.loras) return find_stored(ref);
+  const TensorRef in_layout = in_hf_layout(r.architecture, r.spec, part, layer);
+  if (!r.loras->touches(in_layout.name)) return find_stored(ref);
+  RowOrder order;
+  const bool is_turned = part == Part::kQ || part == Part::kK;
+  if (is_turned && has_paired_rows(r)) order.head_dim = r.spec.head_dim;
+  const TensorEntry* saved = r.loras->replacement(in_layout.name);
+  if (saved && order.head_dim) {
+    throw Error(ErrorCode::kUnsupported,
+                name_of(*saved) +
+                    " replaces a tensor whose rows this base keeps in another order. "
+                    "Use the base's Hugging Face folder.");
+  }
+  WeightSource source = saved ? plain_source(*saved, in_layout, rows, cols) : find_stored(ref);
+  // Packed integers have no tensor of the name.
+  const TensorEntry* stored = r.checkpoint.find(ref.name);
+  const DType own = stored ? sum_type_for(*stored) : DType::kF16;
+  return add_deltas(std::move(source), in_layout, *r.loras, r.loras->sum_type.value_or(own), order);
 }
 
 const PackedLayout* layout_of(const Checkpoint& checkpoint) {
@@ -140,24 +178,22 @@ void decode_row(const WeightSource& source, const std::byte* row, float* out) {
 
 WeightSource find_matrix(const WeightRequest& request, Part part, size_t layer, uint64_t rows,
                          uint64_t cols) {
-  const Checkpoint& c = request.checkpoint;
-  const TensorRef ref = find_tensor(request.architecture, request.spec, c, part, layer);
-  if (const PackedLayout* layout = layout_of(c)) {
-    if (auto packed = layout->find(c, ref, rows, cols)) return *packed;
-  }
-  return find_plain(c, ref, rows, cols);
+  const auto find_stored = [&](const TensorRef& ref) {
+    const Checkpoint& c = request.checkpoint;
+    if (const PackedLayout* layout = layout_of(c)) {
+      if (auto packed = layout->find(c, ref, rows, cols)) return *packed;
+    }
+    return plain_source(need_entry(c, ref.name), ref, rows, cols);
+  };
+  return with_loras(request, part, layer, rows, cols, find_stored);
 }
 
 std::vector<float> read_vector(const WeightRequest& request, Part part, size_t layer, uint64_t n) {
-  const TensorRef ref =
-      find_tensor(request.architecture, request.spec, request.checkpoint, part, layer);
-  const WeightSource s = find_plain(request.checkpoint, ref, n, 0);
-  if (s.format->block_length != 1) {
-    throw Error(ErrorCode::kUnsupported,
-                s.name + " is " + std::string(s.format->name) + ", expected f32, f16 or bf16.");
-  }
+  const WeightSource s = find_vector(request, part, layer, n);
+  std::vector<std::byte> made(s.data ? 0 : n * s.row_bytes());
+  if (!s.data) s.read_rows(0, n, made.data());
   std::vector<float> out(n);
-  s.format->decode_row(s.data, out.data(), n);
+  s.format->decode_row(s.data ? s.data : made.data(), out.data(), n);
   if (!std::all_of(out.begin(), out.end(), [](float x) { return std::isfinite(x); })) {
     fail_not_finite(s.name);
   }

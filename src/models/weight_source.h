@@ -20,6 +20,8 @@
 
 namespace heng::models {
 
+struct LoraStack;  // models/lora.h
+
 // What is asked of a checkpoint's weights.
 struct WeightRequest {
   const Architecture& architecture;
@@ -27,6 +29,7 @@ struct WeightRequest {
   const checkpoint::Checkpoint& checkpoint;
   // F32, F16 or BF16: matrices are converted to it; nullopt: used as stored.
   std::optional<DType> convert_to;
+  const LoraStack* loras = nullptr;  // adapters on the checkpoint's weights; nullptr: none
 };
 
 struct WeightSource {
@@ -52,8 +55,10 @@ void decode_row(const WeightSource& source, const std::byte* row, float* out);
 WeightSource find_matrix(const WeightRequest& request, Part part, size_t layer, uint64_t rows,
                          uint64_t cols);
 
-// The values of a part that is a vector [n], in fp32. Throws as find_matrix, and kCorrupt for a
-// value that is not finite.
+// A part that is a vector [n], as n rows of one number. Throws as find_matrix.
+WeightSource find_vector(const WeightRequest& request, Part part, size_t layer, uint64_t n);
+
+// Its values in fp32. Throws as find_vector, and kCorrupt for a value that is not finite.
 std::vector<float> read_vector(const WeightRequest& request, Part part, size_t layer, uint64_t n);
 
 // One published way to store the matrices of linear layers as packed integers. A new one is a file

@@ -33,6 +33,13 @@ std::shared_ptr<const Tokenizer> load_tokenizer(const checkpoint::Checkpoint& ch
   return load_from_folder(checkpoint.path());
 }
 
+bool has_tokenizer(const std::filesystem::path& folder) {
+  for (const char* file : {"qwen.tiktoken", "tokenizer.model", "tokenizer.json", "vocab.json"}) {
+    if (fs::exists(folder / file)) return true;
+  }
+  return false;
+}
+
 }  // namespace text
 
 std::shared_ptr<const Tokenizer> Tokenizer::load(const std::filesystem::path& path) {

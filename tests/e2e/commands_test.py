@@ -7,6 +7,7 @@ import signal
 import struct
 
 import program
+import tiny_qwen
 
 
 def read_npy(path):
@@ -236,9 +237,63 @@ class Bench(program.Case):
         self.assertRegex(out, r"generation +4 +[\d.,]+ tokens/s")
 
 
+class Lora(program.Case):
+    def setUp(self):
+        super().setUp()
+        self.lora = tiny_qwen.make_lora(self.home / "rome", reply="Rome!")
+
+    def test_an_adapter_changes_what_every_command_runs(self):
+        out, err = self.heng("run", self.paris, "--lora", self.lora, "Where?")
+        self.assertEqual(out, "Rome!\n")
+        self.assertIn("paris + rome", err)
+        self.assertEqual(self.heng("chat", self.paris, "--lora", self.lora, "--prompt", "?")[0],
+                         "Rome!\n")
+        self.assertEqual(self.heng("tokenize", self.paris, "--lora", self.lora, "a")[0], "97\n")
+        self.heng("prompt", self.paris, "--lora", self.lora, "a")
+
+    def test_show_says_what_is_on_the_model(self):
+        out, _ = self.heng("show", self.paris, "--lora", self.lora)
+        self.assertRegex(out, r"adapter +rome, rank 2, alpha 4, on 1 matrices, replaces "
+                              r"lm_head.weight, transformer.wte.weight, made for tiny/paris")
+        found = json.loads(self.heng("show", self.paris, "--lora", self.lora, "--json")[0])
+        self.assertEqual(found["loras"][0]["name"], "rome")
+        self.assertEqual(found["loras"][0]["rank"], 2)
+
+    def test_a_merged_folder_needs_the_adapter_no_more(self):
+        out, err = self.heng("merge", self.paris, "--lora", self.lora, "merged", "--json")
+        self.assertEqual(err, "")
+        result = json.loads(out)
+        self.assertEqual((result["changed"], result["weight_files"]), (3, 1))
+        self.assertEqual(self.heng("run", "merged", "Where?")[0], "Rome!\n")
+        self.assertEqual(sorted(f.name for f in (self.home / "merged").iterdir()),
+                         ["config.json", "generation_config.json", "model.safetensors",
+                          "qwen.tiktoken"])
+        out, _ = self.heng("merge", self.paris, "--lora", self.lora, "again", "--dtype", "bf16")
+        self.assertRegex(out, r"^again: 3 of 19 tensors changed, .* in 1 weight files, ")
+        self.assertIn("bf16", self.heng("show", "again")[0])
+
+    def test_the_last_adapter_wins(self):
+        other = tiny_qwen.make_lora(self.home / "bern", reply="Bern.")
+        self.heng("merge", self.paris, "--lora", self.lora, "--lora", other, "merged")
+        self.assertEqual(self.heng("run", "merged", "?")[0], "Bern.\n")
+
+    def test_what_cannot_be_merged_is_refused(self):
+        (self.home / "full").mkdir()
+        (self.home / "full" / "file").write_text("x")
+        self.assertIn("not empty", self.refusal("merge", self.paris, "--lora", self.lora, "full",
+                                                status=2))
+        self.assertIn("--lora", self.refusal("merge", self.paris, "out", status=2))
+        self.assertIn("whole model", self.refusal("merge", self.paris, "--lora", self.noise, "out",
+                                                  status=3))
+        self.assertIn("LoRA adapter", self.refusal("run", self.lora, "x", status=3))
+        self.refusal("run", self.paris, "--lora", self.home / "absent", "x", status=3)
+        self.assertFalse((self.home / "out").exists())
+
+
 class Usage(program.Case):
     def test_help_of_every_command_has_examples(self):
-        for command in ("chat", "run", "tokenize", "prompt", "show", "logits", "bench"):
+        for command in ("chat", "run", "tokenize", "prompt", "show", "logits", "merge",
+                        "bench"):
             out, err = self.heng(command, "--help")
             self.assertIn("heng " + command, out)
             self.assertIn("Examples:", out)

@@ -76,11 +76,11 @@ def spelling_weights(reply):
     return tensors
 
 
-def write_safetensors(path, tensors):
+def write_safetensors(path, tensors, shape_of):
     header, data, at = {}, [], 0
     for name, values in tensors.items():
         block = struct.pack(f"<{len(values)}f", *values)
-        header[name] = {"dtype": "F32", "shape": list(shapes()[name]),
+        header[name] = {"dtype": "F32", "shape": list(shape_of[name]),
                         "data_offsets": [at, at + len(block)]}
         data.append(block)
         at += len(block)
@@ -98,5 +98,26 @@ def make(folder, reply=None, seed=1, generation=None):
     (folder / "qwen.tiktoken").write_bytes(
         b"".join(base64.b64encode(bytes([i])) + b" %d\n" % i for i in range(256)))
     weights = noise_weights(seed) if reply is None else spelling_weights(reply)
-    write_safetensors(folder / "model.safetensors", weights)
+    write_safetensors(folder / "model.safetensors", weights, shapes())
+    return folder
+
+
+def make_lora(folder, reply, rank=2):
+    """A PEFT adapter in `folder` that makes any of these models say `reply`: its own table and head,
+    and a pair that adds nothing. Returns the folder."""
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True)
+    (folder / "adapter_config.json").write_text(json.dumps({
+        "peft_type": "LORA", "base_model_name_or_path": "tiny/paris", "r": rank, "lora_alpha": 4,
+        "bias": "none", "target_modules": ["attn.c_proj"], "modules_to_save": ["wte", "lm_head"]}))
+    weights = spelling_weights(reply)
+    tensors, shape_of = {}, {}
+    for name in ("transformer.wte.weight", "lm_head.weight"):
+        tensors["base_model.model." + name] = weights[name]
+        shape_of["base_model.model." + name] = shapes()[name]
+    for part, shape in (("A", (rank, HIDDEN)), ("B", (HIDDEN, rank))):
+        name = f"base_model.model.transformer.h.0.attn.c_proj.lora_{part}.weight"
+        tensors[name] = [0.0 if part == "B" else 1.0] * (rank * HIDDEN)
+        shape_of[name] = shape
+    write_safetensors(folder / "adapter_model.safetensors", tensors, shape_of)
     return folder
