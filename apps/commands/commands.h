@@ -29,5 +29,6 @@ void add_prompt(CLI::App& program, Action& action);
 void add_show(CLI::App& program, Action& action);
 void add_logits(CLI::App& program, Action& action);
 void add_bench(CLI::App& program, Action& action);
+void add_quantize(CLI::App& program, Action& action);
 
 }  // namespace heng::commands

@@ -54,7 +54,9 @@ void ModelOptions::add_to(CLI::App& command) {
                         {{"auto", Precision::kAuto},
                          {"bf16", Precision::kBf16},
                          {"fp16", Precision::kFp16},
-                         {"fp32", Precision::kFp32}},
+                         {"fp32", Precision::kFp32},
+                         {"int8", Precision::kInt8},
+                         {"int4", Precision::kInt4}},
                         Phrase::kOptionDtype);
   add_choice<Activations>(
       command, "--activations", load.activations,

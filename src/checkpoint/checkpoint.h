@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,12 @@ struct TensorEntry {
   // view.shape is the whole tensor's and view.data is nullptr. Empty otherwise.
   std::vector<const std::byte*> slices = {};
   size_t axis = 0;
+};
+
+// One key of a GGUF file's metadata as it lies there.
+struct MetadataRecord {
+  std::string key;
+  std::span<const std::byte> value;  // type number and value; points into the mapped file
 };
 
 // kMeta: consolidated.NN.pth and params.json, which config() has.
@@ -54,6 +61,8 @@ class Checkpoint {
   const Json& config() const { return config_; }
   // "config.json", "params.json" or the .gguf file's name, for errors.
   std::string config_file() const;
+  // The same of a GGUF file, in its order, for copying; empty otherwise.
+  const std::vector<MetadataRecord>& metadata_records() const { return metadata_records_; }
   // generation_config.json, or nullopt.
   const std::optional<Json>& generation_config() const { return generation_config_; }
 
@@ -70,6 +79,7 @@ class Checkpoint {
   std::vector<std::unique_ptr<std::byte[]>> owned_;  // tensors that had to be made contiguous
   std::vector<TensorEntry> tensors_;
   Json config_;
+  std::vector<MetadataRecord> metadata_records_;
   std::optional<Json> generation_config_;
 };
 

@@ -1,12 +1,11 @@
 #include "text/gguf_tokenizer.h"
 
-#include <array>
 #include <limits>
 #include <unordered_map>
 
 #include "base/message.h"
 #include "text/bpe_tokenizer.h"
-#include "text/utf8.h"
+#include "text/gpt2_alphabet.h"
 
 namespace heng::text {
 namespace {
@@ -19,35 +18,6 @@ constexpr std::string_view kMergesKey = "tokenizer.ggml.merges";
 
 // llama_token_type of llama.h, as files store it.
 enum TokenType : int64_t { kNormal = 1, kUnknown, kControl, kUserDefined, kUnused, kByte };
-
-// GPT-2's alphabet (encoder.py, bytes_to_unicode): printable Latin-1 bytes stand for themselves,
-// the others for U+0100 onwards in order. Index = character, value = byte or -1.
-constexpr size_t kAlphabetSize = 0x144;
-constexpr std::array<int16_t, kAlphabetSize> byte_alphabet() {
-  std::array<int16_t, kAlphabetSize> bytes{};
-  bytes.fill(-1);
-  size_t next = 0x100;
-  for (int16_t b = 0; b < 256; ++b) {
-    const bool printable = (b >= 0x21 && b <= 0x7E) || (b >= 0xA1 && b <= 0xAC) || b >= 0xAE;
-    bytes[printable ? static_cast<size_t>(b) : next++] = b;
-  }
-  return bytes;
-}
-
-// False where `spelled` has a character outside the alphabet.
-bool spelled_bytes(std::string_view spelled, std::string& out) {
-  static constexpr auto kBytes = byte_alphabet();
-  out.clear();
-  for (size_t at = 0; at < spelled.size();) {
-    const Utf8Step step = utf8_step(spelled.substr(at));
-    if (step.kind != Utf8Kind::kCharacter) return false;
-    const char32_t c = utf8_decode(spelled.substr(at));
-    if (c >= kAlphabetSize || kBytes[c] < 0) return false;
-    out += static_cast<char>(kBytes[c]);
-    at += step.length;
-  }
-  return true;
-}
 
 TokenKind kind_of(int64_t type) {
   switch (type) {
@@ -92,7 +62,7 @@ Vocabulary read_vocabulary(const JsonObject& metadata) {
     TokenKind kind = kind_of(types[i]);
     std::string bytes;
     if (kind == TokenKind::kPlain) {
-      if (spelled_bytes(tokens[i], bytes)) {
+      if (bytes_of_spelling(tokens[i], bytes)) {
         tokens[i] = std::move(bytes);
       } else {
         kind = TokenKind::kUnused;  // no text can spell it; decoding shows it as it is
@@ -139,8 +109,8 @@ std::vector<ByteBpe::Merge> read_merges(const JsonObject& metadata, const Vocabu
     const std::string_view line = lines[i];
     const size_t space = line.find(' ');
     const bool spelled = space != std::string_view::npos &&
-                         spelled_bytes(line.substr(0, space), left) &&
-                         spelled_bytes(line.substr(space + 1), right);
+                         bytes_of_spelling(line.substr(0, space), left) &&
+                         bytes_of_spelling(line.substr(space + 1), right);
     if (!spelled) metadata.fail(kMergesKey, "entry " + std::to_string(i) + " is no pair of tokens");
     const auto a = index.find(left), b = index.find(right), merged = index.find(left + right);
     if (a == index.end() || b == index.end() || merged == index.end()) {
