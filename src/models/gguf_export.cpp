@@ -151,6 +151,14 @@ uint32_t u32(size_t value) {
   return static_cast<uint32_t>(value);
 }
 
+// What readers stretch by the factor of the file: the length before it. Yarn's file says both.
+uint32_t context_length(const DecoderSpec& s) {
+  if (s.rope.scaling == RopeScaling::kYarn) return u32(s.max_context);
+  const bool stretched = s.max_context > s.trained_context;
+  if (s.rope.scaling != RopeScaling::kLinear || stretched) return u32(s.trained_context);
+  return u32(static_cast<size_t>(static_cast<float>(s.max_context) / s.rope.factor));
+}
+
 void export_rope(const DecoderSpec& s, const std::string& prefix, GgufWriter& out) {
   const RopeSpec& rope = s.rope;
   out.set(prefix + "rope.freq_base", rope.base);
@@ -185,12 +193,11 @@ void export_metadata(const WeightRequest& request, std::string_view name, GgufWr
   const Architecture& row = gguf_row(request);
   const DecoderSpec& s = request.spec;
   const std::string prefix = std::string(row.gguf_name) + ".";
-  const bool yarn = s.rope.scaling == RopeScaling::kYarn;
   out.set("general.architecture", row.gguf_name);
   out.set("general.type", "model");
   out.set("general.name", name);
   out.set(prefix + "block_count", u32(s.n_layers));
-  out.set(prefix + "context_length", u32(yarn ? s.max_context : s.trained_context));
+  out.set(prefix + "context_length", context_length(s));
   out.set(prefix + "embedding_length", u32(s.hidden));
   out.set(prefix + "feed_forward_length", u32(s.ffn * row.gguf_ffn_parts));
   out.set(prefix + "attention.head_count", u32(s.n_heads));

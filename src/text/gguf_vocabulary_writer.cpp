@@ -134,7 +134,8 @@ void write_sentencepiece(const fs::path& folder, size_t n_rows, GgufWriter& out)
   for (const std::string& name : parts.added) tokens.add(name, kControl);
   scores.resize(std::max(n_rows, tokens.texts.size()), kAddedScore);
   out.set(kModel, "llama");
-  out.set(kPre, "default");
+  // ChatGLM's texts begin with [gMASK] sop, which readers know by this name.
+  out.set(kPre, parts.prefix.size() > 1 ? "chatglm-spm" : "default");
   tokens.write(parts.file, n_rows, out);
   out.set("tokenizer.ggml.scores", scores);
   if (model.bos_id >= 0) out.set(kBos, static_cast<uint32_t>(model.bos_id));
