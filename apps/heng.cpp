@@ -68,6 +68,7 @@ void set_up(CLI::App& program, commands::Action& action) {
   commands::add_logits(program, action);
   commands::add_merge(program, action);
   commands::add_bench(program, action);
+  commands::add_quantize(program, action);
 }
 
 int usage_error(const CLI::App& program, const CLI::ParseError& error) {

@@ -3,15 +3,21 @@
 numpy code of the `gguf` package makes of them, and weights with the blocks it packs them into. The int4
 and int8 groups of GPTQ and AWQ are this project's own blocks; here numpy unpacks them.
 
-Usage: tools/make_format_golden.py [OUT]      (needs: pip install numpy gguf)
+Usage: tools/make_format_golden.py [--ggml SOURCE] [OUT]      (needs: pip install numpy gguf)
+
+`gguf` has no encoder of q4_k: --ggml names the folder "ggml" of a llama.cpp checkout, whose reference code
+(ggml-quants.c, compiled here without fused multiply-adds) writes those rows. Without it q4_k.json is left alone.
 
 Bytes and fp32 values are hexadecimal, little-endian, in order. Seeded per format: the same versions write
 the same files again.
 """
 
+import argparse
+import ctypes
 import json
 import pathlib
-import sys
+import subprocess
+import tempfile
 import zlib
 from importlib.metadata import version
 
@@ -119,11 +125,43 @@ def encoding_rows(name, rng):
     yield "halfway levels of q4_1", np.concatenate([[15.0], np.arange(31) / 2])
 
 
+class Ggml:
+    """quantize_row_<type>_ref of a llama.cpp checkout."""
+
+    def __init__(self, source):
+        folder = tempfile.mkdtemp()
+        library, others = f"{folder}/quants.so", pathlib.Path(folder) / "others.c"
+        others.write_text("#include <stdlib.h>\n" + "".join(  # functions of other files, which are never called
+            f"void ggml_{name}(void) {{ abort(); }}\n" for name in ("abort", "row_size", "type_name", "type_size")))
+        subprocess.run(["cc", "-O1", "-ffp-contract=off", "-shared", "-fPIC", f"-I{source}/include", f"-I{source}/src",
+                        f"{source}/src/ggml-quants.c", others, "-lm", "-o", library], check=True)
+        self.library = ctypes.CDLL(library)
+
+    def encode(self, name, weights):
+        length, size = GGML_QUANT_SIZES[upstream_type(name)]
+        out = np.zeros(weights.size // length * size, np.uint8)
+        row = getattr(self.library, f"quantize_row_{name.replace('k', 'K')}_ref")
+        row(weights.ctypes.data_as(ctypes.c_void_p), out.ctypes.data_as(ctypes.c_void_p), ctypes.c_int64(weights.size))
+        return out
+
+
+def k_encoding_rows(rng):
+    """(what, 256 weights) for each row: eight groups of 32."""
+    normal = lambda: rng.standard_normal(256)
+    yield "normal", normal() * 0.02
+    yield "groups of other sizes and centres", normal() * np.repeat(2.0 ** np.arange(-6, 2), 32) + np.repeat(
+        np.linspace(-0.1, 0.1, 8), 32)
+    yield "positive only", np.abs(normal()) + 1
+    yield "one outlier", np.where(np.arange(256) == 117, 50.0, normal() * 0.1)
+    yield "a group of zeros and one all equal", np.where(np.arange(256) < 32, 0, np.where(
+        np.arange(256) < 64, -0.3, normal()))
+
+
 def f32_hex(values):
     return np.ascontiguousarray(values, np.float32).tobytes().hex()
 
 
-def make(name):
+def make(name, ggml):
     rng = np.random.default_rng(zlib.crc32(name.encode()))
     golden = {
         "format": name,
@@ -141,16 +179,27 @@ def make(name):
             data = gguf.quants.quantize(weights, upstream_type(name))
             golden["encode"].append(
                 {"what": what, "weights": f32_hex(weights), "bytes": data.tobytes().hex()})
+    if name == "q4_k":
+        for what, weights in k_encoding_rows(np.random.default_rng(4)):
+            weights = weights.astype(np.float32)
+            golden["encode"].append(
+                {"what": what, "weights": f32_hex(weights), "bytes": ggml.encode(name, weights).tobytes().hex()})
     return golden
 
 
 def main():
-    default = pathlib.Path(__file__).parent.parent / "tests/formats/data"
-    out = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else default
-    out.mkdir(parents=True, exist_ok=True)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--ggml")
+    parser.add_argument("out", nargs="?", type=pathlib.Path,
+                        default=pathlib.Path(__file__).parent.parent / "tests/formats/data")
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    ggml = Ggml(args.ggml) if args.ggml else None
     with np.errstate(all="ignore"):  # infinite and NaN scales are meant
         for name in [*PLAIN, *HALF_FIELDS]:
-            (out / f"{name}.json").write_text(json.dumps(make(name), indent=1) + "\n")
+            if name == "q4_k" and ggml is None:
+                continue
+            (args.out / f"{name}.json").write_text(json.dumps(make(name, ggml), indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ Work work_of(const ModelInfo& i) {
 
 // The peak that the model's kernels could reach, in 1e9 operations a second.
 double peak_of(const ModelInfo& i, const MachineLimits& limits) {
-  if (i.computed_as.starts_with("q")) return limits.int8_gops;
+  if (i.computed_as.starts_with("q") || i.computed_as.starts_with("int")) return limits.int8_gops;
   if (i.computed_as == "bf16" && limits.bf16_gflops > 0) return limits.bf16_gflops;
   return limits.fp32_gflops;
 }

@@ -3,8 +3,6 @@
 #include <bit>
 #include <string>
 
-#include "heng/error.h"
-
 namespace heng::commands {
 namespace {
 
@@ -27,41 +25,17 @@ std::string header(size_t rows, size_t columns) {
 }  // namespace
 
 NpyWriter::NpyWriter(std::filesystem::path path, size_t rows, size_t columns)
-    : path_(std::move(path)), part_(path_.string() + ".part"), out_(part_, std::ios::binary) {
-  if (!out_) {
-    throw Error(ErrorCode::kNotFound, part_.string() +
-                                          ": cannot be written. Choose a folder that exists and "
-                                          "that you may write to.");
-  }
-  out_ << header(rows, columns);
-}
-
-NpyWriter::~NpyWriter() {
-  if (finished_) return;
-  out_.close();
-  std::error_code ignored;
-  std::filesystem::remove(part_, ignored);
-}
-
-void NpyWriter::check() const {
-  if (!out_) {
-    throw Error(ErrorCode::kOutOfMemory, part_.string() +
-                                             ": writing failed, the disk is full or gone. Free "
-                                             "some space or write elsewhere.");
-  }
+    : file_(std::move(path), header(rows, columns).size() + rows * columns * sizeof(float)) {
+  const std::string head = header(rows, columns);
+  file_.write(std::as_bytes(std::span(head)));
 }
 
 void NpyWriter::write(std::span<const float> row) {
-  out_.write(reinterpret_cast<const char*>(row.data()),
-             static_cast<std::streamsize>(row.size_bytes()));
-  check();
+  file_.write(std::as_bytes(row));
 }
 
 void NpyWriter::finish() {
-  out_.close();
-  check();
-  std::filesystem::rename(part_, path_);
-  finished_ = true;
+  file_.finish();
 }
 
 }  // namespace heng::commands

@@ -1,23 +1,20 @@
-// A NumPy file of float32 rows, written as they come: a .part file first, given its name when the
-// last row is in, so that a file of that name is always whole. Format: numpy.lib.format,
-// version 1.0.
+// A NumPy file of float32 rows, written as they come; a file of that name is always whole. Format:
+// numpy.lib.format, version 1.0.
 #pragma once
 
 #include <cstddef>
 #include <filesystem>
-#include <fstream>
 #include <span>
+
+#include "base/part_file.h"
 
 namespace heng::commands {
 
 class NpyWriter {
  public:
-  // [rows, columns], C order. Throws Error kNotFound where the file cannot be made.
+  // [rows, columns], C order. Throws Error kNotFound where the file cannot be made, kOutOfMemory
+  // where the disk has no room for it.
   NpyWriter(std::filesystem::path path, size_t rows, size_t columns);
-  // Removes the .part file unless finish() was called.
-  ~NpyWriter();
-  NpyWriter(const NpyWriter&) = delete;
-  NpyWriter& operator=(const NpyWriter&) = delete;
 
   // REQUIRES: row.size() == columns. Throws Error kOutOfMemory where the disk is full.
   void write(std::span<const float> row);
@@ -25,11 +22,7 @@ class NpyWriter {
   void finish();
 
  private:
-  void check() const;
-
-  std::filesystem::path path_, part_;
-  std::ofstream out_;
-  bool finished_ = false;
+  PartFile file_;
 };
 
 }  // namespace heng::commands

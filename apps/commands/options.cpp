@@ -67,7 +67,14 @@ void add_model_argument(CLI::App& command, std::string& model,
 
 void ModelOptions::add_to(CLI::App& command) {
   add_model_argument(command, model, load.loras);
-  add_plain_dtype(command, load.dtype, Phrase::kOptionDtype);
+  add_choice<Precision>(command, "--dtype", load.dtype,
+                        {{"auto", Precision::kAuto},
+                         {"bf16", Precision::kBf16},
+                         {"fp16", Precision::kFp16},
+                         {"fp32", Precision::kFp32},
+                         {"int8", Precision::kInt8},
+                         {"int4", Precision::kInt4}},
+                        Phrase::kOptionDtype);
   add_choice<Activations>(
       command, "--activations", load.activations,
       {{"auto", Activations::kAuto}, {"8", Activations::k8Bits}, {"15", Activations::k15Bits}},

@@ -60,8 +60,8 @@ std::shared_ptr<const T> part_of(const std::function<std::shared_ptr<const T>()>
 
 std::vector<Memory> memory_by_precision(const std::filesystem::path& path, LoadOptions load) {
   std::vector<Memory> all;
-  for (const Precision dtype :
-       {Precision::kAuto, Precision::kBf16, Precision::kFp16, Precision::kFp32}) {
+  for (const Precision dtype : {Precision::kAuto, Precision::kBf16, Precision::kFp16,
+                                Precision::kFp32, Precision::kInt8, Precision::kInt4}) {
     load.dtype = dtype;
     const ModelInfo info = Model::inspect(path, load);
     const auto same = [&](const Memory& m) { return m.computed_as == info.computed_as; };

@@ -22,6 +22,10 @@ enum class Precision {
   kFp32,
   kFp16,
   kBf16,
+  // Quantised while loading, in blocks of 32 weights with a scale; what is stored in no more bits
+  // stays as it is.
+  kInt8,
+  kInt4,  // embeddings and head in 8 bits
 };
 // Width of the integers that activations become for products with quantised weights.
 enum class Activations {

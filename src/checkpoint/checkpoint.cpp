@@ -143,6 +143,7 @@ struct Builder {
     out->kind_ = Kind::kGguf;
     ParsedFile parsed = parse_gguf(map(out->path_), name);
     out->config_ = std::move(parsed.metadata);
+    out->metadata_records_ = std::move(parsed.records);
     add(std::move(parsed));
     sort_and_check_names();
   }

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,12 @@ struct TensorEntry {
   // view.shape is the whole tensor's and view.data is nullptr. Empty otherwise.
   std::vector<const std::byte*> slices = {};
   size_t axis = 0;
+};
+
+// One key of a GGUF file's metadata as it lies there.
+struct MetadataRecord {
+  std::string key;
+  std::span<const std::byte> value;  // type number and value; points into the mapped file
 };
 
 // kMeta: consolidated.NN.pth and params.json, which config() has.
@@ -58,6 +65,8 @@ class Checkpoint {
   // quantization_config, or quantize_config.json, where AutoGPTQ used to write it; nullopt where
   // neither is there. Borrows the Checkpoint.
   std::optional<JsonObject> quantization() const;
+  // The same of a GGUF file, in its order, for copying; empty otherwise.
+  const std::vector<MetadataRecord>& metadata_records() const { return metadata_records_; }
   // generation_config.json, or nullopt.
   const std::optional<Json>& generation_config() const { return generation_config_; }
 
@@ -75,6 +84,7 @@ class Checkpoint {
   std::vector<TensorEntry> tensors_;
   Json config_;
   std::optional<Json> quantize_config_;  // read where config_ has no quantization_config
+  std::vector<MetadataRecord> metadata_records_;
   std::optional<Json> generation_config_;
 };
 

@@ -3,6 +3,8 @@
 #include <array>
 #include <string_view>
 
+#include "heng/error.h"
+
 namespace heng::checkpoint {
 namespace {
 
@@ -66,6 +68,13 @@ const Row* find(uint32_t type) {
 std::optional<DType> dtype_of_ggml_type(uint32_t type) {
   const Row* row = find(type);
   return row ? row->dtype : std::nullopt;
+}
+
+uint32_t ggml_type_of(DType dtype) {
+  for (const Row& row : kRows) {
+    if (row.dtype == dtype) return row.type;
+  }
+  throw Error(ErrorCode::kInternal, std::string(dtype_name(dtype)) + " is no type of GGUF files.");
 }
 
 std::string ggml_type_text(uint32_t type) {

@@ -138,8 +138,10 @@ void GgufReader::read_metadata(uint64_t count) {
   for (uint64_t i = 0; i < count; ++i) {
     std::string key = read_name("a metadata key");
     const std::string field = printable(key);
+    const uint64_t begin = reader_.position();
     const auto type = static_cast<ValueType>(reader_.read<uint32_t>(field));
     Json value = type == ValueType::kArray ? read_array(field) : read_scalar(type, field);
+    out_.records.push_back({key, bytes_.subspan(begin, reader_.position() - begin)});
     if (!out_.metadata.emplace(std::move(key), std::move(value)).second) {
       fail(ErrorCode::kCorrupt, "metadata " + field + " is there twice. The file is damaged.");
     }

@@ -21,6 +21,7 @@ struct ParsedFile {
   std::vector<TensorEntry> tensors;
   std::vector<std::unique_ptr<std::byte[]>> owned;  // tensors that had to be made contiguous
   Json metadata;                                    // GGUF only
+  std::vector<MetadataRecord> records;              // GGUF only: the same, as it lies in the file
 };
 
 // Source: https://github.com/huggingface/safetensors, README "Format" and the checks of its reader.

@@ -176,15 +176,18 @@ std::string ways_out(Plan& p, LoadOptions options, uint64_t free_bytes) {
   std::string ways;
   uint64_t least = total_bytes(before);
   for (const auto& [wanted, flag] :
-       {std::pair{Precision::kBf16, "bf16"}, std::pair{Precision::kAuto, "auto"}}) {
+       {std::pair{Precision::kBf16, "bf16"}, std::pair{Precision::kInt8, "int8"},
+        std::pair{Precision::kInt4, "int4"}, std::pair{Precision::kAuto, "auto"}}) {
     options.dtype = wanted;
     p.precision = engine::choose_precision(options, p.stored, *p.backend);
     fill_sizes(p, before.context);
-    if (total_bytes(p.info) >= least) continue;  // auto is listed where it saves more than bf16
+    if (total_bytes(p.info) >= least) continue;  // each is listed where it saves more
     least = total_bytes(p.info);
-    ways += (ways.empty() ? "--dtype " : ", --dtype ") + std::string(flag) + " needs " +
-            gib(least) + " GiB";
+    ways += (ways.empty() ? "--dtype " + std::string(flag) + " needs "
+                          : ", " + std::string(flag) + " ") +
+            gib(least);
   }
+  if (!ways.empty()) ways += " GiB";
   p.precision = chosen;
   constexpr size_t kShort = 2048;
   if (before.context > kShort) {

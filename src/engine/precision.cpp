@@ -1,6 +1,7 @@
 #include "engine/precision.h"
 
 #include "formats/format.h"
+#include "heng/error.h"
 
 namespace heng::engine {
 namespace {
@@ -52,9 +53,27 @@ std::string why_as_stored(DType stored, const ops::Backend& backend) {
   return "as stored";
 }
 
+DType target_of(Precision wanted, DType stored) {
+  switch (wanted) {
+    case Precision::kAuto:
+      return stored;
+    case Precision::kFp32:
+      return DType::kF32;
+    case Precision::kFp16:
+      return DType::kF16;
+    case Precision::kBf16:
+      return DType::kBF16;
+    case Precision::kInt8:
+      return DType::kQ8_0;
+    case Precision::kInt4:
+      return DType::kQ4_0;
+  }
+  throw Error(ErrorCode::kInternal, "target_of: unknown precision.");
+}
+
 // Users know the 32- and 16-bit types by the names of --dtype, and groups of integers by their
 // bits.
-std::string name_for_users(DType dtype) {
+std::string name_of(DType dtype) {
   if (dtype == DType::kF32) return "fp32";
   if (dtype == DType::kF16) return "fp16";
   const formats::WeightFormat* format = formats::find_format(dtype);
@@ -62,23 +81,37 @@ std::string name_for_users(DType dtype) {
   return is_group ? "int" + std::to_string(format->bits) : std::string(dtype_name(dtype));
 }
 
+bool is_quantised_in(DType stored, uint32_t bits) {
+  const formats::WeightFormat* format = formats::find_format(stored);
+  return format != nullptr && format->expand_block != nullptr && format->bits <= bits;
+}
+
 }  // namespace
 
 PrecisionChoice choose_precision(const LoadOptions& options, const StoredWeights& stored,
                                  const ops::Backend& backend) {
-  DType target = stored.dtype;
-  if (options.dtype == Precision::kFp32) target = DType::kF32;
-  if (options.dtype == Precision::kFp16) target = DType::kF16;
-  if (options.dtype == Precision::kBf16) target = DType::kBF16;
+  const DType target = target_of(options.dtype, stored.dtype);
+  const std::string from = name_of(stored.dtype);
   PrecisionChoice choice;
   if (options.dtype != Precision::kAuto) choice.convert_to = target;
   choice.kv = choose_kv(options.kv, target, stored.parameters, backend);
   choice.activations = choose_activations(options.activations, stored.parameters);
   const formats::WeightFormat* format = formats::find_format(target);
   choice.quantised = format != nullptr && format->expand_block != nullptr;
-  choice.computed_as = name_for_users(target);
-  choice.why = target == stored.dtype ? why_as_stored(target, backend)
-                                      : "converted from " + name_for_users(stored.dtype);
+  choice.computed_as = name_of(target);
+  if (target == stored.dtype) {
+    choice.why = why_as_stored(target, backend);
+  } else if (options.dtype != Precision::kInt8 && options.dtype != Precision::kInt4) {
+    choice.why = "converted from " + from;
+  } else if (is_quantised_in(stored.dtype, format->bits)) {
+    choice.computed_as = from;
+    choice.why = why_as_stored(stored.dtype, backend) + ", no more bits than were asked for";
+  } else {
+    const bool four = options.dtype == Precision::kInt4;
+    choice.computed_as = four ? "int4" : "int8";
+    choice.why = "quantised from " + from + " to " + std::string(dtype_name(target)) +
+                 (four ? ", embeddings and head to q8_0" : "");
+  }
   return choice;
 }
 

@@ -1,5 +1,5 @@
-// Which precision a model runs in, and why: the article's bf16 / fp16 / fp32 / auto. A pure
-// function.
+// Which precision a model runs in, and why: the article's bf16 / fp16 / fp32 / auto, and int8 /
+// int4. A pure function.
 #pragma once
 
 #include <optional>

@@ -50,6 +50,16 @@ inline ScaleAndMin unpack_scale_and_min(const uint8_t (&packed)[12], size_t grou
           static_cast<uint8_t>((low >> 4) | ((packed[group] >> 6) << 4))};
 }
 
+// REQUIRES: 8 factors, each below 64.
+inline void pack_scales_and_mins(const ScaleAndMin* factors, uint8_t (&packed)[12]) {
+  for (size_t j = 0; j < 4; ++j) {
+    const ScaleAndMin low = factors[j], high = factors[j + 4];
+    packed[j] = static_cast<uint8_t>(low.scale | (high.scale >> 4 << 6));
+    packed[j + 4] = static_cast<uint8_t>(low.min | (high.min >> 4 << 6));
+    packed[j + 8] = static_cast<uint8_t>((high.scale & 0x0f) | ((high.min & 0x0f) << 4));
+  }
+}
+
 // 1 / step; 0 where the step is zero or so small that its inverse is no number (such a step is
 // stored as zero anyway).
 inline float inverse_step(float step) {

@@ -121,7 +121,7 @@ bool put_block(uint8_t* record, const IntPanels& p, const formats::WeightFormat&
 
 }  // namespace
 
-bool PackedMatrix::pack(const std::byte* source, size_t begin, size_t end) {
+bool PackedMatrix::pack(const std::byte* rows, size_t begin, size_t end) {
   const formats::WeightFormat& f = *format_;
   const size_t blocks = panels_.k / f.block_length, row_bytes = blocks * f.block_bytes;
   bool finite = true;
@@ -129,7 +129,7 @@ bool PackedMatrix::pack(const std::byte* source, size_t begin, size_t end) {
   for (size_t panel = begin; panel < end; ++panel) {
     uint8_t* at = memory_ + panel * panel_bytes(panels_);
     for (size_t r = 0; r < kPanelRows && panel * kPanelRows + r < rows_; ++r) {
-      const std::byte* row = source + (panel * kPanelRows + r) * row_bytes;
+      const std::byte* row = rows + ((panel - begin) * kPanelRows + r) * row_bytes;
       for (size_t b = 0; b < blocks; ++b) {
         f.expand_block(row + b * f.block_bytes, block);
         uint8_t* record = at + b * (f.block_length / record_length(panels_)) * panels_.record_bytes;

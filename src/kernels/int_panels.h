@@ -29,10 +29,10 @@ class PackedMatrix {
   size_t n_panels() const { return (rows_ + kPanelRows - 1) / kPanelRows; }
   size_t bytes() const;
 
-  // Packs the panels [begin, end) from `source`, the whole matrix row-major in format blocks. Safe
-  // to call from many threads on different panels. Returns false where a scale or minimum is not
+  // Packs the panels [begin, end) from `rows`: theirs, row-major in format blocks. Safe to call
+  // from many threads on different panels. Returns false where a scale or minimum is not
   // finite.
-  bool pack(const std::byte* source, size_t begin, size_t end);
+  bool pack(const std::byte* rows, size_t begin, size_t end);
 
  private:
   const formats::WeightFormat* format_ = nullptr;

@@ -4,6 +4,7 @@
 
 #include "heng/error.h"
 #include "models/gguf_names.h"
+#include "models/gguf_stretch.h"
 
 namespace heng::models {
 
@@ -93,6 +94,7 @@ DecoderSpec read_spec(const Architecture& architecture, const Checkpoint& checkp
           ? (architecture.read_gguf ? architecture.read_gguf(checkpoint)
                                     : read_gguf_spec(architecture.gguf_name, checkpoint))
           : architecture.read_config(JsonObject(checkpoint.config(), checkpoint.config_file()));
+  if (checkpoint.kind() == Kind::kGguf) read_stretch(checkpoint, spec);
   if (spec.vocabulary == 0) {
     const TensorRef ref = find_tensor(architecture, spec, checkpoint, Part::kEmbedding, 0);
     const auto* table = checkpoint.find(ref.name);

@@ -51,6 +51,8 @@ struct Architecture {
   TensorRef (*tensor)(const DecoderSpec& spec, Part part, size_t layer);
   // What read_config reads. Meta's params.json names no architecture: one row stands for it.
   checkpoint::Kind folders = checkpoint::Kind::kHuggingFace;
+  // What feed_forward_length of a GGUF file counts: 2 where it is gate and up together.
+  uint32_t gguf_ffn_parts = 1;
   // GGUF files whose keys or tensors are not those of gguf_names.h; nullptr: they are. Throws as
   // read_config.
   DecoderSpec (*read_gguf)(const checkpoint::Checkpoint& checkpoint) = nullptr;

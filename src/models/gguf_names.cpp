@@ -4,15 +4,11 @@
 #include "models/rope_scaling.h"
 
 namespace heng::models {
-namespace {
 
-// Weights' row order for rope: llama.cpp permutes q and k of these architectures to neighbouring
-// pairs.
+// llama.cpp permutes q and k of these architectures to neighbouring pairs.
 ops::RopeStyle gguf_rope_style(std::string_view name) {
   return name == "llama" ? ops::RopeStyle::kPairs : ops::RopeStyle::kHalves;
 }
-
-}  // namespace
 
 std::string gguf_tensor_name(Part part, size_t layer) {
   const std::string block = "blk." + std::to_string(layer) + ".";

@@ -9,6 +9,9 @@
 
 namespace heng::models {
 
+// How the rows of q and k lie in GGUF files of this architecture.
+ops::RopeStyle gguf_rope_style(std::string_view name);
+
 std::string gguf_tensor_name(Part part, size_t layer);
 
 // The same, for architectures that keep q, k and v in one tensor ("blk.0.attn_qkv.weight").

@@ -1,16 +1,14 @@
 #include "models/load_weights.h"
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <cmath>
 #include <map>
-#include <optional>
 #include <set>
 
-#include "base/aligned_buffer.h"
 #include "heng/error.h"
 #include "models/lora.h"
+#include "models/model_parts.h"
 #include "models/weight_check.h"
 #include "models/weight_convert.h"
 
@@ -22,79 +20,71 @@ bool all_finite(std::span<const float> values) {
 }
 
 // The format a matrix will have in memory.
-const formats::WeightFormat& target_format(const WeightRequest& r, const WeightSource& source) {
-  DType dtype = r.convert_to.value_or(source.format->dtype);
+const formats::WeightFormat& target_format(const WeightRequest& r, Part part,
+                                           const WeightSource& source) {
+  const formats::WeightFormat& stored = *source.format;
+  DType dtype = r.convert_to ? type_for(*r.convert_to, part, source.cols) : stored.dtype;
   if (dtype == DType::kF64) dtype = DType::kF32;  // no kernel multiplies f64
-  return *formats::find_format(dtype);
+  const formats::WeightFormat& wanted = *formats::find_format(dtype);
+  // Quantising what is quantised loses accuracy: only where it saves bits.
+  const bool both_quantised = wanted.expand_block != nullptr && stored.expand_block != nullptr;
+  return both_quantised && stored.bits <= wanted.bits ? stored : wanted;
 }
 
 // Whether the rows are not used as they lie in the file.
-bool is_made(const WeightRequest& r, const WeightSource& source) {
-  return source.data == nullptr || &target_format(r, source) != source.format;
+bool is_made(const WeightSource& source, const formats::WeightFormat& target) {
+  return source.data == nullptr || &target != source.format;
 }
 
-struct MatrixPart {
-  Part part;
-  size_t layer;
-  uint64_t rows, cols;
-  ops::Matrix* to;  // nullptr while measuring
-};
-
-// Every matrix of the model, in the order of use. `weights` may be nullptr.
-std::vector<MatrixPart> all_matrices(const DecoderSpec& s, DecoderWeights* weights) {
-  const uint64_t q = s.n_heads * s.head_dim, kv = s.n_kv_heads * s.head_dim;
-  std::vector<MatrixPart> all;
-  const auto add = [&](Part part, size_t layer, uint64_t rows, uint64_t cols, ops::Matrix* to) {
-    all.push_back({part, layer, rows, cols, to});
-  };
-  add(Part::kEmbedding, 0, s.vocabulary, s.hidden, weights ? &weights->embedding : nullptr);
-  for (size_t i = 0; i < s.n_layers; ++i) {
-    LayerWeights* l = weights ? &weights->layers[i] : nullptr;
-    add(Part::kQ, i, q, s.hidden, l ? &l->q : nullptr);
-    add(Part::kK, i, kv, s.hidden, l ? &l->k : nullptr);
-    add(Part::kV, i, kv, s.hidden, l ? &l->v : nullptr);
-    add(Part::kO, i, s.hidden, q, l ? &l->o : nullptr);
-    add(Part::kGate, i, s.ffn, s.hidden, l ? &l->gate : nullptr);
-    add(Part::kUp, i, s.ffn, s.hidden, l ? &l->up : nullptr);
-    add(Part::kDown, i, s.hidden, s.ffn, l ? &l->down : nullptr);
+// Where a matrix of the model goes.
+ops::Matrix& matrix_of(DecoderWeights& w, const PartShape& p) {
+  if (p.part == Part::kEmbedding) return w.embedding;
+  if (p.part == Part::kHead) return w.head;
+  LayerWeights& l = w.layers[p.layer];
+  switch (p.part) {
+    case Part::kQ:
+      return l.q;
+    case Part::kK:
+      return l.k;
+    case Part::kV:
+      return l.v;
+    case Part::kO:
+      return l.o;
+    case Part::kGate:
+      return l.gate;
+    case Part::kUp:
+      return l.up;
+    case Part::kDown:
+      return l.down;
+    default:
+      throw Error(ErrorCode::kInternal, "matrix_of: no matrix.");
   }
-  if (!s.tied_head) add(Part::kHead, 0, s.vocabulary, s.hidden, weights ? &weights->head : nullptr);
-  return all;
 }
 
-struct VectorPart {
-  Part part;
-  size_t layer;
-  uint64_t n;
-  std::vector<float>* to;  // gets the values behind what it has; nullptr while measuring
-};
-
-// Every vector of the model. `weights` may be nullptr.
-std::vector<VectorPart> all_vectors(const DecoderSpec& s, DecoderWeights* weights) {
-  std::vector<VectorPart> all;
-  for (size_t i = 0; i < s.n_layers; ++i) {
-    LayerWeights* l = weights ? &weights->layers[i] : nullptr;
-    const auto add = [&](Part part, uint64_t n, std::vector<float> LayerWeights::*to) {
-      all.push_back({part, i, n, l ? &(l->*to) : nullptr});
-    };
-    add(Part::kAttentionNorm, s.hidden, &LayerWeights::attention_norm);
-    add(Part::kFfnNorm, s.hidden, &LayerWeights::ffn_norm);
-    if (s.qkv_bias) {
-      add(Part::kQBias, s.n_heads * s.head_dim, &LayerWeights::qkv_bias);
-      add(Part::kKBias, s.n_kv_heads * s.head_dim, &LayerWeights::qkv_bias);
-      add(Part::kVBias, s.n_kv_heads * s.head_dim, &LayerWeights::qkv_bias);
-    }
-    if (s.qk_norm) {
-      add(Part::kQNorm, s.head_dim, &LayerWeights::q_norm);
-      add(Part::kKNorm, s.head_dim, &LayerWeights::k_norm);
-    }
+// Where a vector goes: behind the values that are there.
+std::vector<float>& vector_of(DecoderWeights& w, const PartShape& p) {
+  if (p.part == Part::kFinalNorm) return w.final_norm;
+  LayerWeights& l = w.layers[p.layer];
+  switch (p.part) {
+    case Part::kAttentionNorm:
+      return l.attention_norm;
+    case Part::kQBias:
+    case Part::kKBias:
+    case Part::kVBias:
+      return l.qkv_bias;
+    case Part::kQNorm:
+      return l.q_norm;
+    case Part::kKNorm:
+      return l.k_norm;
+    case Part::kFfnNorm:
+      return l.ffn_norm;
+    default:
+      throw Error(ErrorCode::kInternal, "vector_of: no vector.");
   }
-  all.push_back({Part::kFinalNorm, 0, s.hidden, weights ? &weights->final_norm : nullptr});
-  return all;
 }
 
 // An untied embedding is only looked up, never multiplied: it need not be packed.
-bool is_multiplied(const MatrixPart& m, const DecoderSpec& s) {
+bool is_multiplied(const PartShape& m, const DecoderSpec& s) {
   return m.part != Part::kEmbedding || s.tied_head;
 }
 
@@ -136,33 +126,37 @@ void check_rows(const ops::Matrix& m, ThreadPool& pool) {
 }
 
 // Returns the bytes it took from the files.
-uint64_t load_matrix(const WeightRequest& r, const MatrixPart& part, Hands hands) {
+uint64_t load_matrix(const WeightRequest& r, const PartShape& part, ops::Matrix& m, Hands hands) {
   const WeightSource source = find_matrix(r, part.part, part.layer, part.rows, part.cols);
-  ops::Matrix& m = *part.to;
   m.name = source.name;
   m.rows = source.rows;
   m.cols = source.cols;
-  m.format = &target_format(r, source);
+  m.format = &target_format(r, part.part, source);
   m.data = source.data;
   // Converting puts the columns as the inputs come.
   if (m.format == source.format) m.input_order = hands.orders.share(source.input_order);
-  const bool made = is_made(r, source);
+  const bool made = is_made(source, *m.format);
   const bool multiplied = is_multiplied(part, r.spec);
   const bool packs = multiplied && hands.backend.prepared_bytes(*m.format, m.rows, m.cols) > 0;
-  std::optional<AlignedBuffer> scratch;  // rows that are only wanted until they are packed
-  if (made) {
-    const uint64_t bytes = m.rows * m.row_bytes();
-    if (packs && part.part != Part::kEmbedding) scratch.emplace(bytes, "weights");
-    std::byte* out = scratch ? scratch->data() : hands.memory.take(bytes, "weights");
-    convert_rows(source, 0, m.rows, *m.format, out, hands.pool);
-    m.data = out;
-  }
-  if (multiplied || m.format->expand_block == nullptr) {
-    hands.backend.prepare(m, hands.memory);
+  const auto make_rows = [&](size_t first, size_t n, std::byte* out) {
+    convert_rows(source, first, n, *m.format, out, hands.pool);
+  };
+  // Rows that are made are only wanted until they are packed, but for a table to be looked up.
+  if (made && packs && part.part != Part::kEmbedding) {
+    m.data = nullptr;
+    hands.backend.prepare(m, hands.memory, make_rows);
   } else {
-    check_rows(m, hands.pool);
+    if (made) {
+      std::byte* out = hands.memory.take(m.rows * m.row_bytes(), "weights");
+      make_rows(0, m.rows, out);
+      m.data = out;
+    }
+    if (multiplied || m.format->expand_block == nullptr) {
+      hands.backend.prepare(m, hands.memory);
+    } else {
+      check_rows(m, hands.pool);
+    }
   }
-  if (scratch) m.data = nullptr;
   if (made || m.packed) {
     for (const auto* entry : source.entries) r.checkpoint.drop_pages(*entry);
   }
@@ -179,15 +173,15 @@ WeightSizes measure_weights(const WeightRequest& request, const ops::Backend& ba
   std::map<DType, uint64_t> numbers_by_type;
   std::set<std::string> used;
   std::set<const checkpoint::TensorEntry*> used_of_loras;
-  for (const MatrixPart& part : all_matrices(s, nullptr)) {
+  for (const PartShape& part : matrix_parts(s)) {
     const WeightSource f = find_matrix(request, part.part, part.layer, part.rows, part.cols);
     for (const auto* entry : f.entries) used.insert(entry->name);
     used_of_loras.insert(f.entries.begin(), f.entries.end());
-    const formats::WeightFormat& target = target_format(request, f);
+    const formats::WeightFormat& target = target_format(request, part.part, f);
     const uint64_t packed =
         is_multiplied(part, s) ? backend.prepared_bytes(target, f.rows, f.cols) : 0;
     // The embedding is looked up row by row, so its rows stay beside what is packed of them.
-    const bool rows_stay = packed == 0 || (part.part == Part::kEmbedding && is_made(request, f));
+    const bool rows_stay = packed == 0 || (part.part == Part::kEmbedding && is_made(f, target));
     const uint64_t rows = f.rows * (f.cols / target.block_length * target.block_bytes);
     sizes.memory_bytes += packed + (rows_stay ? rows : 0);
     sizes.parameters += f.rows * f.cols;
@@ -201,12 +195,12 @@ WeightSizes measure_weights(const WeightRequest& request, const ops::Backend& ba
       sizes.stored = dtype;
     }
   }
-  for (const VectorPart& part : all_vectors(s, nullptr)) {
-    const WeightSource f = find_vector(request, part.part, part.layer, part.n);
+  for (const PartShape& part : vector_parts(s)) {
+    const WeightSource f = find_vector(request, part.part, part.layer, part.rows);
     for (const auto* entry : f.entries) used.insert(entry->name);
     used_of_loras.insert(f.entries.begin(), f.entries.end());
-    sizes.parameters += part.n;
-    sizes.memory_bytes += part.n * sizeof(float);
+    sizes.parameters += part.rows;
+    sizes.memory_bytes += part.rows * sizeof(float);
   }
   check_all_used(request, used);
   if (request.loras) check_loras_used(*request.loras, used_of_loras);
@@ -220,13 +214,14 @@ DecoderWeights load_weights(const WeightRequest& request, ops::Backend& backend,
   w.layers.resize(s.n_layers);
   InputOrders orders;
   uint64_t done = 0;
-  for (const MatrixPart& part : all_matrices(s, &w)) {
-    done += load_matrix(request, part, {backend, pool, w.memory, orders});
+  for (const PartShape& part : matrix_parts(s)) {
+    done += load_matrix(request, part, matrix_of(w, part), {backend, pool, w.memory, orders});
     if (on_progress) on_progress(done);
   }
-  for (const VectorPart& part : all_vectors(s, &w)) {
-    const auto values = read_vector(request, part.part, part.layer, part.n);
-    part.to->insert(part.to->end(), values.begin(), values.end());
+  for (const PartShape& part : vector_parts(s)) {
+    const auto values = read_vector(request, part.part, part.layer, part.rows);
+    std::vector<float>& to = vector_of(w, part);
+    to.insert(to.end(), values.begin(), values.end());
   }
   return w;
 }

@@ -91,7 +91,8 @@ TensorRef tensor(const DecoderSpec& s, Part part, size_t layer) {
   throw Error(ErrorCode::kInternal, "qwen: has no such part.");
 }
 
-// GGUF has no keys for dynamic NTK and LogN: such files run without, as in llama.cpp.
+// GGUF has no keys for dynamic NTK and LogN: without those of gguf_stretch.h files run as in
+// llama.cpp.
 DecoderSpec read_gguf(const checkpoint::Checkpoint& checkpoint) {
   DecoderSpec s = read_gguf_spec("qwen", checkpoint);
   if (s.ffn % 2 != 0) {
@@ -111,6 +112,7 @@ const Architecture kQwen{.name = "qwen",
                          .gguf_name = "qwen",
                          .read_config = read_config,
                          .tensor = tensor,
+                         .gguf_ffn_parts = 2,
                          .read_gguf = read_gguf,
                          .gguf_tensor = gguf_fused_qkv};
 

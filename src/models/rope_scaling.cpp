@@ -47,11 +47,6 @@ void finish_yarn(DecoderSpec& spec) {
   spec.trained_context = spec.rope.original_context;
 }
 
-// 1 + 0.1 m ln(factor), by which yarn sharpens scores.
-double yarn_sharpness(double factor, double m) {
-  return factor <= 1 ? 1 : 0.1 * m * std::log(factor) + 1;
-}
-
 void read_yarn(const JsonObject& o, DecoderSpec& spec) {
   RopeSpec& rope = spec.rope;
   rope.scaling = RopeScaling::kYarn;
@@ -145,6 +140,10 @@ void read_divisors(const checkpoint::TensorEntry& entry, DecoderSpec& spec) {
 }
 
 }  // namespace
+
+double yarn_sharpness(double factor, double m) {
+  return factor <= 1 ? 1 : 0.1 * m * std::log(factor) + 1;
+}
 
 void read_rope_scaling(const JsonObject& config, DecoderSpec& spec) {
   const bool newer = !config.has("rope_scaling");

@@ -13,6 +13,9 @@
 
 namespace heng::models {
 
+// 1 + 0.1 m ln(factor), by which yarn sharpens scores.
+double yarn_sharpness(double factor, double m = 1);
+
 // Adds the scaling of config.json to `spec`, which has rope.dims and, as trained_context and
 // max_context, max_position_embeddings. The longest context then is: factor times that for linear
 // and dynamic; for yarn at least factor times original_max_position_embeddings; for llama3 as it

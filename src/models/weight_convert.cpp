@@ -6,6 +6,8 @@
 #include <mutex>
 #include <vector>
 
+#include "heng/error.h"
+
 namespace heng::models {
 namespace {
 
@@ -17,6 +19,21 @@ bool all_finite(std::span<const float> values) {
   float sum = 0;
   for (const float x : values) sum += x - x;
   return sum == 0;
+}
+
+// What would leave no trace in the new type: a grid laid over infinity, or a number that fp16 has
+// no room for.
+void check_values(const WeightSource& source, std::span<const float> row,
+                  const formats::WeightFormat& to) {
+  constexpr float kLargestHalf = 65504.0f;
+  if (to.expand_block != nullptr && !all_finite(row)) fail_not_finite(source.name);
+  if (to.dtype != DType::kF16) return;
+  for (const float x : row) {
+    if (std::abs(x) <= kLargestHalf) continue;
+    throw Error(ErrorCode::kUnsupported, source.name +
+                                             ": holds a value beyond 65,504, the largest of fp16. "
+                                             "Use bf16 or fp32.");
+  }
 }
 
 void convert_part(const WeightSource& source, uint64_t begin, uint64_t end,
@@ -35,14 +52,21 @@ void convert_part(const WeightSource& source, uint64_t begin, uint64_t end,
     if (as_is) continue;
     for (uint64_t r = 0; r < n; ++r) {
       decode_row(source, rows + r * source_row, row.data());
-      // Encoders lay a grid over the values: infinity and NaN would leave no trace.
-      if (to.expand_block != nullptr && !all_finite(row)) fail_not_finite(source.name);
+      check_values(source, row, to);
       to.encode_row(row.data(), at + r * out_row, source.cols);
     }
   }
 }
 
 }  // namespace
+
+DType type_for(DType wanted, Part part, uint64_t cols) {
+  const bool is_table = part == Part::kEmbedding || part == Part::kHead;
+  const bool four_bits = wanted == DType::kQ4_0 || wanted == DType::kQ4_K;
+  if (four_bits && is_table) wanted = DType::kQ8_0;
+  if (cols % dtype_size(wanted).block_length == 0) return wanted;
+  return cols % dtype_size(DType::kQ8_0).block_length == 0 ? DType::kQ8_0 : DType::kF16;
+}
 
 void convert_rows(const WeightSource& source, uint64_t first, uint64_t n,
                   const formats::WeightFormat& to, std::byte* out, ThreadPool& pool) {

@@ -27,7 +27,8 @@ struct WeightRequest {
   const Architecture& architecture;
   const DecoderSpec& spec;
   const checkpoint::Checkpoint& checkpoint;
-  // F32, F16 or BF16: matrices are converted to it; nullopt: used as stored.
+  // F32, F16, BF16, Q8_0 or Q4_0: matrices are converted to it, as far as type_for says; what is
+  // quantised to as few bits stays. nullopt: used as stored.
   std::optional<DType> convert_to;
   const LoraStack* loras = nullptr;  // adapters on the checkpoint's weights; nullptr: none
 };

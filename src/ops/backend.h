@@ -96,6 +96,11 @@ class Backend {
   // Checks that every number is finite, and packs into `memory` where that pays. Throws Error
   // kCorrupt naming the matrix, kOutOfMemory.
   virtual void prepare(Matrix& matrix, Arena& memory) = 0;
+  // The same for a matrix without data that is only wanted packed: `make_rows` writes the rows
+  // [first, first + n) in its format, some at a time, so that they are never in memory as a whole.
+  // REQUIRES: prepared_bytes of the matrix is not 0.
+  using MakeRows = std::function<void(size_t first, size_t n, std::byte* out)>;
+  virtual void prepare(Matrix& matrix, Arena& memory, const MakeRows& make_rows) = 0;
 
   // out[t, :] = table row ids[t]. REQUIRES: 0 <= ids[t] < table.rows; no input_order.
   virtual void embed(const Matrix& table, std::span<const int32_t> ids, float* out);

@@ -51,27 +51,28 @@ class CpuBackend final : public Backend {
   }
 
   void prepare(Matrix& m, Arena& memory) override {
-    std::atomic<bool> finite{true};
     if (m.format->expand_block != nullptr) {
-      if (!kernels::can_pack(*m.format, m.cols)) {
-        throw Error(ErrorCode::kUnsupported, m.name + ": " + std::to_string(m.cols) +
-                                                 " columns in " + std::string(m.format->name) +
-                                                 ", expected a multiple of 32.");
-      }
-      m.packed.emplace(*m.format, m.rows, m.cols,
-                       memory.take(kernels::packed_bytes(*m.format, m.rows, m.cols), "weights"));
-      pool_.for_range(m.packed->n_panels(), 1, [&](size_t begin, size_t end) {
-        if (!m.packed->pack(m.data, begin, end)) finite = false;
-      });
-    } else {
-      pool_.for_range(m.rows, 1, [&](size_t begin, size_t end) {
-        if (!rows_finite(m, begin, end)) finite = false;
-      });
+      add_panels(m, memory);
+      pack_rows(m, m.data, 0, m.packed->n_panels());
+      return;
     }
-    if (!finite) {
-      throw Error(ErrorCode::kCorrupt, m.name +
-                                           ": holds a value that is not finite, expected numbers. "
-                                           "The file is damaged: fetch it again.");
+    std::atomic<bool> finite{true};
+    pool_.for_range(m.rows, 1, [&](size_t begin, size_t end) {
+      if (!rows_finite(m, begin, end)) finite = false;
+    });
+    if (!finite) fail_not_finite(m);
+  }
+
+  void prepare(Matrix& m, Arena& memory, const MakeRows& make_rows) override {
+    constexpr size_t kBandBytes = 8u << 20;
+    add_panels(m, memory);
+    const size_t panel_bytes = kPanelRows * m.row_bytes(), n_panels = m.packed->n_panels();
+    const size_t band = std::clamp<size_t>(kBandBytes / panel_bytes, 1, n_panels);
+    std::vector<std::byte> rows(band * panel_bytes);
+    for (size_t panel = 0; panel < n_panels; panel += band) {
+      const size_t first = panel * kPanelRows, end = std::min(panel + band, n_panels);
+      make_rows(first, std::min(end * kPanelRows, m.rows) - first, rows.data());
+      pack_rows(m, rows.data(), panel, end);
     }
   }
 
@@ -135,6 +136,32 @@ class CpuBackend final : public Backend {
     } else {
       pool_.for_range(n, 1, body);
     }
+  }
+
+  static void add_panels(Matrix& m, Arena& memory) {
+    if (!kernels::can_pack(*m.format, m.cols)) {
+      throw Error(ErrorCode::kUnsupported, m.name + ": " + std::to_string(m.cols) + " columns in " +
+                                               std::string(m.format->name) +
+                                               ", expected a multiple of 32.");
+    }
+    m.packed.emplace(*m.format, m.rows, m.cols,
+                     memory.take(kernels::packed_bytes(*m.format, m.rows, m.cols), "weights"));
+  }
+
+  // `rows`: those of the panels [first, last).
+  void pack_rows(Matrix& m, const std::byte* rows, size_t first, size_t last) {
+    const size_t panel_bytes = kPanelRows * m.row_bytes();
+    std::atomic<bool> finite{true};
+    pool_.for_range(last - first, 1, [&](size_t begin, size_t end) {
+      if (!m.packed->pack(rows + begin * panel_bytes, first + begin, first + end)) finite = false;
+    });
+    if (!finite) fail_not_finite(m);
+  }
+
+  [[noreturn]] static void fail_not_finite(const Matrix& m) {
+    throw Error(ErrorCode::kCorrupt, m.name +
+                                         ": holds a value that is not finite, expected numbers. "
+                                         "The file is damaged: fetch it again.");
   }
 
   bool rows_finite(const Matrix& m, size_t begin, size_t end) const {

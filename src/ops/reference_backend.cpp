@@ -114,6 +114,10 @@ class ReferenceBackend final : public Backend {
     }
   }
 
+  void prepare(Matrix& m, Arena&, const MakeRows&) override {
+    throw Error(ErrorCode::kInternal, m.name + ": the reference packs nothing.");
+  }
+
   void rms_norm(const float* x, const float* weight, float* out, size_t n, size_t dim,
                 float eps) override {
     for (size_t t = 0; t < n; ++t) {

@@ -79,17 +79,6 @@ std::string parse_line(std::string_view line, size_t number, std::string_view fi
   return std::move(*piece);
 }
 
-std::vector<std::string> special_names(QwenRelease release) {
-  std::vector<std::string> names = {"<|endoftext|>", "<|im_start|>", "<|im_end|>"};
-  if (release == QwenRelease::kAugust2023) {
-    names.insert(names.end(), {"<R>", "<S>", "<X>", "<mask>", "<sep>"});
-    for (int i = 0; i < 200; ++i) names.push_back("<extra_" + std::to_string(i) + ">");
-  } else {
-    for (int i = 0; i < 205; ++i) names.push_back("<|extra_" + std::to_string(i) + "|>");
-  }
-  return names;
-}
-
 }  // namespace
 
 std::vector<std::string> parse_tiktoken(std::string_view contents, std::string_view file) {
@@ -124,12 +113,23 @@ QwenRelease detect_qwen_release(const std::filesystem::path& folder) {
   return QwenRelease::kDecember2023;
 }
 
+std::vector<std::string> qwen_special_names(QwenRelease release) {
+  std::vector<std::string> names = {"<|endoftext|>", "<|im_start|>", "<|im_end|>"};
+  if (release == QwenRelease::kAugust2023) {
+    names.insert(names.end(), {"<R>", "<S>", "<X>", "<mask>", "<sep>"});
+    for (int i = 0; i < 200; ++i) names.push_back("<extra_" + std::to_string(i) + ">");
+  } else {
+    for (int i = 0; i < 205; ++i) names.push_back("<|extra_" + std::to_string(i) + "|>");
+  }
+  return names;
+}
+
 std::shared_ptr<const Tokenizer> make_qwen_tokenizer(std::vector<std::string> ranks,
                                                      QwenRelease release, std::string_view file) {
   const size_t n_ranks = ranks.size();
   Vocabulary vocabulary{.bytes = std::move(ranks), .kinds = {}};
   vocabulary.kinds.assign(n_ranks, TokenKind::kPlain);
-  for (std::string& name : special_names(release)) {
+  for (std::string& name : qwen_special_names(release)) {
     vocabulary.bytes.push_back(std::move(name));
     vocabulary.kinds.push_back(TokenKind::kSpecial);
   }
@@ -155,10 +155,14 @@ std::shared_ptr<const Tokenizer> make_qwen_tokenizer(std::vector<std::string> ra
   return make_bpe_tokenizer(std::move(parts));
 }
 
-std::shared_ptr<const Tokenizer> load_qwen_tokenizer(const std::filesystem::path& folder) {
+std::vector<std::string> read_qwen_ranks(const std::filesystem::path& folder) {
   const auto file = folder / "qwen.tiktoken";
-  return make_qwen_tokenizer(parse_tiktoken(read_text_file(file, kMostFileBytes), file.string()),
-                             detect_qwen_release(folder), file.string());
+  return parse_tiktoken(read_text_file(file, kMostFileBytes), file.string());
+}
+
+std::shared_ptr<const Tokenizer> load_qwen_tokenizer(const std::filesystem::path& folder) {
+  return make_qwen_tokenizer(read_qwen_ranks(folder), detect_qwen_release(folder),
+                             (folder / "qwen.tiktoken").string());
 }
 
 }  // namespace heng::text

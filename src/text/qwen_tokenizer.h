@@ -27,6 +27,12 @@ enum class QwenRelease {
 // August ("n_embd"); December where neither says.
 QwenRelease detect_qwen_release(const std::filesystem::path& folder);
 
+// The special tokens behind the ranks, in the order of their ids.
+std::vector<std::string> qwen_special_names(QwenRelease release);
+
+// The tokens of folder/qwen.tiktoken by rank. Throws Error kNotFound, kCorrupt.
+std::vector<std::string> read_qwen_ranks(const std::filesystem::path& folder);
+
 // Throws Error kCorrupt where `ranks` lacks one of the 256 bytes. `file` is for errors and
 // description.
 std::shared_ptr<const Tokenizer> make_qwen_tokenizer(std::vector<std::string> ranks,

@@ -29,6 +29,10 @@ struct SentencePieceParts {
 // Throws Error kCorrupt, kUnsupported.
 std::shared_ptr<const Tokenizer> make_sentencepiece_tokenizer(SentencePieceParts parts);
 
+// What a folder's files say of its tokenizer.model: for load_sentencepiece_tokenizer, and for
+// writing it elsewhere. Throws Error kNotFound, kCorrupt, kUnsupported.
+SentencePieceParts read_sentencepiece_folder(const std::filesystem::path& folder);
+
 // A folder's tokenizer.model with what tokenizer_config.json and added_tokens.json add to it.
 // Throws Error kNotFound, kCorrupt, kUnsupported.
 std::shared_ptr<const Tokenizer> load_sentencepiece_tokenizer(const std::filesystem::path& folder);

@@ -68,7 +68,7 @@ std::vector<std::string> added_tokens(const fs::path& folder, const Json& config
 
 }  // namespace
 
-std::shared_ptr<const Tokenizer> load_sentencepiece_tokenizer(const fs::path& folder) {
+SentencePieceParts read_sentencepiece_folder(const fs::path& folder) {
   const fs::path file = folder / "tokenizer.model";
   SentencePieceParts parts{.model = read_text_file(file, kMostModelBytes), .file = file.string()};
   const SentencePieceModel model = parse_sentencepiece_model(parts.model, parts.file);
@@ -87,7 +87,11 @@ std::shared_ptr<const Tokenizer> load_sentencepiece_tokenizer(const fs::path& fo
       parts.prefix = {model.bos_id};
     }
   }
-  return make_sentencepiece_tokenizer(std::move(parts));
+  return parts;
+}
+
+std::shared_ptr<const Tokenizer> load_sentencepiece_tokenizer(const fs::path& folder) {
+  return make_sentencepiece_tokenizer(read_sentencepiece_folder(folder));
 }
 
 }  // namespace heng::text

@@ -4,40 +4,13 @@
 #include <array>
 #include <unordered_map>
 
+#include "text/gpt2_alphabet.h"
 #include "text/utf8.h"
 
 namespace heng::text {
 namespace {
 
 constexpr std::string_view kSpaceMark = "\xE2\x96\x81";  // U+2581
-
-// GPT-2's alphabet: printable Latin-1 bytes stand for themselves, the others for U+0100 onwards in
-// order. Index = character, value = byte or -1.
-constexpr size_t kAlphabetSize = 0x144;
-constexpr std::array<int16_t, kAlphabetSize> byte_alphabet() {
-  std::array<int16_t, kAlphabetSize> bytes{};
-  bytes.fill(-1);
-  size_t next = 0x100;
-  for (int16_t b = 0; b < 256; ++b) {
-    const bool printable = (b >= 0x21 && b <= 0x7E) || (b >= 0xA1 && b <= 0xAC) || b >= 0xAE;
-    bytes[printable ? static_cast<size_t>(b) : next++] = b;
-  }
-  return bytes;
-}
-
-bool alphabet_bytes(std::string_view spelled, std::string& out) {
-  static constexpr auto kBytes = byte_alphabet();
-  out.clear();
-  for (size_t at = 0; at < spelled.size();) {
-    const Utf8Step step = utf8_step(spelled.substr(at));
-    if (step.kind != Utf8Kind::kCharacter) return false;
-    const char32_t c = utf8_decode(spelled.substr(at));
-    if (c >= kAlphabetSize || kBytes[c] < 0) return false;
-    out += static_cast<char>(kBytes[c]);
-    at += step.length;
-  }
-  return true;
-}
 
 // Ids by bytes. Plain tokens go before special ones of the same spelling.
 using Index = std::unordered_map<std::string_view, TokenId>;
@@ -63,7 +36,7 @@ Index index_tokens(const Vocabulary& vocabulary, const FailAt& fail_token) {
 }  // namespace
 
 bool spelled_bytes(Spelling spelling, std::string_view spelled, std::string& out) {
-  if (spelling == Spelling::kByteAlphabet) return alphabet_bytes(spelled, out);
+  if (spelling == Spelling::kByteAlphabet) return bytes_of_spelling(spelled, out);
   if (spelled.find(' ') != std::string_view::npos || !is_valid_utf8(spelled)) return false;
   out = with_spaces(spelled);
   return true;

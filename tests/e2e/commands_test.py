@@ -113,6 +113,34 @@ class Run(program.Case):
             self.assertIn(b"error: standard output cannot be written", err)
 
 
+class Quantize(program.Case):
+    def test_file_speaks_like_the_folder(self):
+        for kind in ("q8_0", "q4_0", "f16"):
+            out, err = self.heng("quantize", self.paris, f"{kind}.gguf", "--type", kind)
+            self.assertIn(f"{kind}.gguf: qwen, ", out)
+            answer = self.heng("run", f"{kind}.gguf", "?", "--raw", "--greedy", "--max-new-tokens", 9, "--json")
+            self.assertEqual(json.loads(answer[0])["text"], "Paris é.", err)
+            tokens = json.loads(self.heng("tokenize", f"{kind}.gguf", "né<|im_end|>", "--parse-special", "--json")[0])
+            self.assertEqual(tokens["ids"], [110, 195, 169, 258])
+
+    def test_json_has_the_figures(self):
+        result = json.loads(self.heng("quantize", self.paris, "m.gguf", "--json")[0])
+        self.assertEqual(result["type"], "q8_0")
+        self.assertEqual(result["architecture"], "qwen")
+        self.assertEqual(result["file_bytes"], (self.home / "m.gguf").stat().st_size)
+        self.assertTrue(8 < result["bits_per_weight"] < 10)
+        self.assertTrue(any("blocks of 32" in note for note in result["notes"]))  # rows of 48
+
+    def test_bad_input_leaves_no_file(self):
+        (self.home / "there.gguf").write_text("precious")
+        for words, status in ((("there.gguf",), 2), (("m.bin",), 2), (("m.gguf", "--type", "q9"), 2),
+                              (("none/m.gguf",), 3)):
+            _, err = self.heng("quantize", self.paris, *words, status=status)
+            self.assertTrue(err.startswith("error: "), err)
+        self.assertEqual((self.home / "there.gguf").read_text(), "precious")
+        self.assertEqual([p.name for p in self.home.glob("*.part")], [])
+
+
 class Tokenize(program.Case):
     def test_ids_and_back(self):
         self.assertEqual(self.heng("tokenize", self.paris, "né")[0], "110 195 169\n")
@@ -324,7 +352,7 @@ class Usage(program.Case):
 
     def test_wrong_choice_lists_the_choices(self):
         err = self.refusal("show", self.paris, "--dtype", "int3", status=2)
-        self.assertIn('--dtype: is "int3", expected auto|bf16|fp16|fp32.', err)
+        self.assertIn('--dtype: is "int3", expected auto|bf16|fp16|fp32|int8|int4.', err)
 
     def test_too_long_a_prompt_is_refused_with_the_figures(self):
         err = self.refusal("run", self.paris, "--raw", "x" * 300, "--ctx", 256, "--json", status=2)
