@@ -81,6 +81,7 @@ Facts gather(const Options& o) {
   f.tokenizer = part_of<Tokenizer>([&] { return Tokenizer::load(path); }, f.tokenizer_problem);
   f.format =
       part_of<ChatFormat>([&] { return AutoChatFormat::from_pretrained(path); }, f.format_problem);
+  if (f.format) f.format->set_defaults(f.generation);
   return f;
 }
 

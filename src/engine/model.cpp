@@ -197,7 +197,7 @@ void load_text(engine::LoadedModel& model) {
   const Checkpoint& c = *model.checkpoint;
   try {
     model.model_tokenizer = text::load_tokenizer(c);
-    model.model_chat_format = text::detect_chat_format(c);
+    model.model_chat_format = text::detect_chat_format(text::read_chat_files(c));
   } catch (const Error& e) {
     // A model without a readable tokenizer still runs on ids (`heng logits`); asking for text says
     // why.
@@ -230,14 +230,7 @@ const Tokenizer& LoadedModel::tokenizer() const {
 
 const ChatFormat& LoadedModel::chat_format() const {
   if (!model_chat_format) {
-    std::string names;
-    for (std::string_view name : chat_format_names()) {
-      names += (names.empty() ? "" : ", ") + std::string(name);
-    }
-    throw Error(ErrorCode::kUnsupported, model_info.name +
-                                             ": no chat format is known for this model. Choose one "
-                                             "with --template: " +
-                                             names + ".");
+    throw Error(ErrorCode::kUnsupported, text::no_chat_format(model_info.name));
   }
   return *model_chat_format;
 }

@@ -33,4 +33,7 @@ std::shared_ptr<const Tokenizer> make_sentencepiece_tokenizer(SentencePieceParts
 // Throws Error kNotFound, kCorrupt, kUnsupported.
 std::shared_ptr<const Tokenizer> load_sentencepiece_tokenizer(const std::filesystem::path& folder);
 
+// Whether a ChatGLM folder's own tokenizer code is ChatGLM3's, which knows tokens for roles.
+bool is_chatglm3_tokenizer(const std::filesystem::path& folder);
+
 }  // namespace heng::text
