@@ -10,6 +10,25 @@
 namespace heng::text {
 namespace {
 
+using Replacement = ChatFormat::Replacement;
+
+// The model says this for the time of its training.
+constexpr std::array<Replacement, 1> kTrainingTime{{{"[[训练时间]]", "2023年"}}};
+
+// ChatGLM2's tokenizer leaves transformers' clean-up of spaces on (clean_up_tokenization); it goes
+// first.
+constexpr std::array<Replacement, 11> kCleanUp{{{" .", "."},
+                                                {" ?", "?"},
+                                                {" !", "!"},
+                                                {" ,", ","},
+                                                {" ' ", "'"},
+                                                {" n't", "n't"},
+                                                {" 'm", "'m"},
+                                                {" 's", "'s"},
+                                                {" 've", "'ve"},
+                                                {" 're", "'re"},
+                                                kTrainingTime[0]}};
+
 class ChatGlm : public TurnFormat {
  public:
   using TurnFormat::TurnFormat;
@@ -23,11 +42,7 @@ class ChatGlm : public TurnFormat {
     config.max_new_tokens = kMaxLength;
   }
 
-  // The model says this for the time of its training.
-  std::span<const Replacement> replacements() const override {
-    static constexpr std::array<Replacement, 1> kReplacements{{{"[[训练时间]]", "2023年"}}};
-    return kReplacements;
-  }
+  std::span<const Replacement> replacements() const override { return kTrainingTime; }
 
  private:
   static constexpr int64_t kMaxLength = 8192;
@@ -36,6 +51,8 @@ class ChatGlm : public TurnFormat {
 class ChatGlm2 final : public ChatGlm {
  public:
   ChatGlm2() : ChatGlm({.name = "chatglm2", .takes_system = false}) {}
+
+  std::span<const Replacement> replacements() const override { return kCleanUp; }
 
  private:
   void write(PromptWriter& out, const Dialog& dialog) const override {

@@ -82,9 +82,11 @@ bool suits_chinese(const ChatFiles& files) {
 }
 
 // The published program, told by the two expressions that write a question and its system text.
+// Some put a system text of their own in front, unless the first message holds one.
 bool suits_meta(const ChatFiles& files) {
   return has(files, "'[INST] ' + content.strip() + ' [/INST]'") &&
-         has(files, " + system_message + ") && has(files, "<<SYS>>") && !suits_chinese(files);
+         has(files, " + system_message + ") && has(files, "<<SYS>>") &&
+         !has(files, "'<<SYS>>' in ") && !suits_chinese(files);
 }
 
 }  // namespace

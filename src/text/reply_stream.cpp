@@ -28,12 +28,13 @@ ReplyStream::ReplyStream(const ChatFormat& format, const Tokenizer& tokenizer)
 
 ReplyStream::Shown ReplyStream::push(TokenId id, std::string_view text) {
   Shown shown;
-  thought_tokens_ += state_ == State::kThought;
+  const bool thought = thinking();
   if (open_) {
     take_id(id, text, shown);
   } else {
     take(text, shown);
   }
+  thought_tokens_ += thought && thinking();  // without the tags
   return shown;
 }
 
@@ -58,7 +59,6 @@ void ReplyStream::take_id(TokenId id, std::string_view text, Shown& shown) {
   } else if (state_ == State::kThought && id == *close_) {
     shown.thought = add(thought_, before(kClose), true);
     state_ = State::kAnswer;
-    --thought_tokens_;  // the tag itself
   } else if (state_ == State::kThought) {
     shown.thought = add(thought_, text, false);
   } else {

@@ -111,6 +111,18 @@ TEST(ReplyStream, ChatGlmsPlaceholderIsReplacedHoweverItIsCut) {
   EXPECT_EQ(stream("qwen", *tokenizer, bytes_of(text)).answer, text);
 }
 
+TEST(ReplyStream, ChatGlm2sSpacesAreCleanedUpHoweverTheyAreCut) {
+  const auto tokenizer = test::chatglm_chat_tokenizer();
+  const std::string text = "I 'm sure , they do n't : it 's 5 . You 've x ?\n . nt 'r\n";
+  const std::string clean = "I'm sure, they don't : it's 5. You've x?\n. nt 'r";
+  for (size_t cut = 0; cut <= text.size(); ++cut) {
+    EXPECT_EQ(stream("chatglm2", *tokenizer, {text.substr(0, cut), text.substr(cut)}).answer, clean)
+        << cut;
+  }
+  EXPECT_EQ(stream("chatglm2", *tokenizer, bytes_of(text)).answer, clean);
+  EXPECT_EQ(stream("chatglm3", *tokenizer, bytes_of(text)).answer, strip(text));
+}
+
 TEST(ReplyStream, WhatMayBecomeAPlaceholderWaits) {
   const auto tokenizer = test::chatglm_chat_tokenizer();
   const auto format = chat_format_by_name("chatglm2");
