@@ -27,6 +27,7 @@ enum class Verb {
   kSave,
   kLoad,
   kSystem,
+  kThink,
 };
 
 struct Command {
@@ -47,6 +48,7 @@ constexpr Command kCommands[] = {
     {Verb::kResetConf, "reset-conf", "", "", Phrase::kChatResetConf},
     {Verb::kRegen, "regen", "r", "", Phrase::kChatRegen},
     {Verb::kSystem, "system", "", "[TEXT|none]", Phrase::kChatSystem},
+    {Verb::kThink, "think", "", "[on|off|show|fold]", Phrase::kChatThink},
     {Verb::kSave, "save", "", "FILE", Phrase::kChatSave},
     {Verb::kLoad, "load", "", "FILE", Phrase::kChatLoad},
 };
@@ -114,6 +116,9 @@ ChatSession::Next ChatSession::obey(const std::string& line) {
       break;
     case Verb::kSystem:
       set_system(argument);
+      break;
+    case Verb::kThink:
+      set_think(argument);
       break;
     case Verb::kSave:
       save(argument);
@@ -207,6 +212,23 @@ void ChatSession::set_system(const std::string& system) {
   const std::string shown(conversation_.system.empty() ? format_->default_system()
                                                        : std::string_view(conversation_.system));
   say(shown.empty() ? text(Phrase::kSystemNone) : text(Phrase::kSystemIs, shown));
+}
+
+void ChatSession::set_think(const std::string& argument) {
+  if (!format_->thinks()) {
+    say(text(Phrase::kThinksNot, format_->name()));
+    return;
+  }
+  if (argument == "show" || argument == "fold") {
+    thoughts_ = argument == "show" ? commands::Thoughts::kShow : commands::Thoughts::kFold;
+  } else if (argument.empty() || argument == "on" || argument == "off") {
+    think_ = argument.empty() ? !think_ : argument == "on";
+  } else {
+    throw Error(ErrorCode::kInvalidArgument,
+                fmt::format(":think {}: expected on, off, show or fold.", argument));
+  }
+  const bool shown = thoughts_ == commands::Thoughts::kShow;
+  say(text(!think_ ? Phrase::kThinkOff : shown ? Phrase::kThinkShown : Phrase::kThinkFolded));
 }
 
 void ChatSession::save(const std::string& file) const {

@@ -3,7 +3,6 @@
 #include <cstdio>
 
 #include "commands/commands.h"
-#include "commands/reply_output.h"
 #include "terminal/phrases.h"
 #include "terminal/terminal.h"
 
@@ -24,14 +23,15 @@ constexpr int kFiguresColumn = 100;  // right edge of the figures on a wide term
 
 ChatSession::ChatSession(std::shared_ptr<const Model> model,
                          std::shared_ptr<const ChatFormat> format, GenerationConfig generation,
-                         std::string system)
+                         std::string system, bool think)
     : model_(std::move(model)),
       format_(std::move(format)),
       initial_(std::move(generation)),
       generation_(initial_),
       conversation_{std::move(system), {}},
       engine_(model_),
-      editor_(terminal::chat_history_file()) {}
+      editor_(terminal::chat_history_file()),
+      think_(think) {}
 
 int ChatSession::run() {
   terminal::note(text(Phrase::kChatHint), Stream::kOut);
@@ -101,22 +101,23 @@ ChatSession::Next ChatSession::on_interrupted(const std::string& typed) {
   return Next::kGoOn;
 }
 
-Completion ChatSession::reply_to(const std::string& question, size_t& dropped_turns) {
+commands::Reply ChatSession::reply_to(const std::string& question, Stream notes,
+                                      size_t& dropped_turns) {
   const auto messages = conversation_.messages(question);
-  ChatRequest chat =
-      chat_request(*format_, model_->tokenizer(), messages, generation_, model_->info().context);
+  ChatRequest chat = chat_request(*format_, model_->tokenizer(), messages, generation_,
+                                  model_->info().context, {.think = think_});
   dropped_turns = chat.dropped_turns;
-  return commands::run_on_screen(engine_, std::move(chat.request), commands::Show::kText,
-                                 commands::Blank::kTrim);
+  return commands::run_on_screen(engine_, std::move(chat.request),
+                                 {.format = format_.get(), .thoughts = thoughts_, .notes = notes});
 }
 
 void ChatSession::ask(const std::string& question) {
   size_t dropped_turns = 0;
-  const Completion completion = reply_to(question, dropped_turns);
+  const commands::Reply reply = reply_to(question, Stream::kOut, dropped_turns);
   fmt::print("\n");
-  last_seed_ = completion.seed;
-  conversation_.turns.emplace_back(question, std::string(strip(completion.text)));
-  print_notes(completion, dropped_turns);
+  last_seed_ = reply.completion.seed;
+  conversation_.turns.emplace_back(question, reply.text);  // the thought is not kept
+  print_notes(reply.completion, dropped_turns);
 }
 
 void ChatSession::print_notes(const Completion& completion, size_t dropped_turns) const {
@@ -137,7 +138,7 @@ void ChatSession::print_notes(const Completion& completion, size_t dropped_turns
 
 int ChatSession::answer_once(const std::string& question) {
   size_t dropped_turns = 0;
-  const Completion completion = reply_to(question, dropped_turns);
+  const Completion completion = reply_to(question, Stream::kErr, dropped_turns).completion;
   fmt::print("\n");
   if (terminal::is_terminal(Stream::kErr)) {
     terminal::note(commands::figures(completion, model_->info()), Stream::kErr);

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "chat/conversation.h"
+#include "commands/reply_output.h"
 #include "heng/engine.h"
 #include "terminal/line_editor.h"
 
@@ -14,9 +15,10 @@ namespace heng::chat {
 
 class ChatSession {
  public:
-  // `generation`: what the chat begins with and what :reset-conf goes back to.
+  // `generation`: what the chat begins with and what :reset-conf goes back to. `think`: whether a
+  // model that can think before it answers does.
   ChatSession(std::shared_ptr<const Model> model, std::shared_ptr<const ChatFormat> format,
-              GenerationConfig generation, std::string system);
+              GenerationConfig generation, std::string system, bool think);
 
   // Until the user leaves; the exit status.
   int run();
@@ -35,7 +37,8 @@ class ChatSession {
 
   Next obey(const std::string& line);  // a line that begins with ":"
   void ask(const std::string& question);
-  Completion reply_to(const std::string& question, size_t& dropped_turns);
+  commands::Reply reply_to(const std::string& question, terminal::Stream notes,
+                           size_t& dropped_turns);
   void print_notes(const Completion& completion, size_t dropped_turns) const;
 
   void print_help() const;
@@ -46,6 +49,7 @@ class ChatSession {
   void change_settings(const std::string& assignments);
   void ask_again();
   void set_system(const std::string& text);
+  void set_think(const std::string& argument);
   void save(const std::string& file) const;
   void load(const std::string& file);
 
@@ -57,6 +61,8 @@ class ChatSession {
   Engine engine_;
   terminal::LineEditor editor_;
   std::optional<uint64_t> last_seed_;
+  bool think_;
+  commands::Thoughts thoughts_ = commands::Thoughts::kFold;
   bool ended_ = false;   // Ctrl-D
   bool warned_ = false;  // Ctrl-C at an empty prompt: the next one leaves
 };

@@ -99,7 +99,8 @@ Result measure(const Options& o) {
   unsigned seed = 1;
   const auto once = [&](size_t n_prompt, size_t n_reply) {
     return run_on_screen(engine, random_request(n_prompt, n_reply, result.info.vocabulary, seed++),
-                         Show::kNothing, Blank::kKeep);
+                         {.show = Show::kNothing})
+        .completion;
   };
   once(std::min<size_t>(o.prompt, 64), 2);  // pages and threads awake
   std::vector<double> prompt, generation;

@@ -20,6 +20,7 @@ constexpr std::string_view kToyModel = "SmolLM2-135M";
 struct Options {
   ModelOptions model;
   GenerationOptions generation;
+  ThinkOption think;
   std::string question, system, format;
   bool once = false;
 };
@@ -47,9 +48,12 @@ int run(const Options& o) {
   if (model->info().name.find(kToyModel) != std::string::npos) {
     terminal::note(text(Phrase::kToyModel), terminal::Stream::kErr);
   }
+  const auto format = chosen_format(o, model);
+  const bool think = o.think.on(format.get());
   GenerationConfig generation = model->generation_config();
+  format->set_defaults(generation);
   o.generation.apply_to(generation);
-  chat::ChatSession session(model, chosen_format(o, model), generation, o.system);
+  chat::ChatSession session(model, format, generation, o.system, think);
   return interactive ? session.run() : session.answer_once(question);
 }
 
@@ -64,6 +68,7 @@ void add_chat(CLI::App& program, Action& action) {
           ->option_text("TEXT");
   command->add_option("--system", o->system, text(Phrase::kOptionSystem))->option_text("TEXT");
   command->add_option("--template", o->format, text(Phrase::kOptionTemplate))->option_text("NAME");
+  o->think.add_to(*command);
   o->generation.add_to(*command);
   command->footer(text(Phrase::kExamplesChat));
   command->callback([o, prompt, &action] {

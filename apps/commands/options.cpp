@@ -141,6 +141,22 @@ void GenerationOptions::apply_to(GenerationConfig& config) const {
   config.check();
 }
 
+void ThinkOption::add_to(CLI::App& command) {
+  add_choice<std::optional<bool>>(command, "--think", wanted, {{"on", true}, {"off", false}},
+                                  Phrase::kOptionThink);
+}
+
+bool ThinkOption::on(const ChatFormat* format) const {
+  if (wanted && !(format && format->thinks())) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "--think: " +
+                    (format ? "chat format " + std::string(format->name()) + " has"
+                            : std::string("text without a chat format has")) +
+                    " no thoughts. Leave it out, or choose a format that has: --template qwen3.");
+  }
+  return wanted.value_or(true);
+}
+
 std::shared_ptr<const Model> load_model(const ModelOptions& options, Announce announce) {
   const auto path = resolve_model(options.model);
   if (announce == Announce::kYes) {

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,16 @@ struct GenerationOptions {
   // Throws Error kInvalidArgument.
   void apply_to(GenerationConfig& config) const;
   bool sets(const std::string& key) const { return values.contains(key); }
+};
+
+// --think on|off
+struct ThinkOption {
+  std::optional<bool> wanted;
+
+  void add_to(CLI::App& command);
+  // Throws Error kInvalidArgument where it was asked for and `format` (nullptr: none) has no
+  // thoughts.
+  bool on(const ChatFormat* format) const;
 };
 
 enum class Announce {

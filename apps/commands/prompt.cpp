@@ -20,6 +20,7 @@ struct Options {
   std::vector<std::filesystem::path> loras;
   std::string model, question, system, format;
   std::optional<size_t> window;
+  ThinkOption think;
   bool jsonl = false, json = false;
 };
 
@@ -46,6 +47,14 @@ std::optional<size_t> window_of(const json& line, std::optional<size_t> otherwis
   return value.get<size_t>();
 }
 
+bool think_of(const json& line, bool otherwise) {
+  if (!line.contains("think")) return otherwise;
+  if (!line.at("think").is_boolean()) {
+    throw Error(ErrorCode::kCorrupt, "think: expected true or false.");
+  }
+  return line.at("think").get<bool>();
+}
+
 json to_json(const Prompt& prompt) {
   return {{"text", prompt.text}, {"ids", prompt.ids}, {"dropped_turns", prompt.dropped_turns}};
 }
@@ -63,17 +72,19 @@ int run(const Options& o) {
       o.format.empty() ? AutoChatFormat::from_pretrained(o.model) : chat_format_by_name(o.format);
   const auto tokenizer = AutoTokenizer::from_pretrained(o.model, o.loras);
   const auto window = default_window(o);
+  const bool think = o.think.on(format.get());
   if (o.jsonl) {
     answer_json_lines([&](const json& line) {
       const auto messages = chat::messages_from_json(line);
-      return to_json(format->build(*tokenizer, messages, {window_of(line, window)}));
+      return to_json(
+          format->build(*tokenizer, messages, {window_of(line, window), think_of(line, think)}));
     });
     return kDone;
   }
   std::vector<Message> messages;
   if (!o.system.empty()) messages.push_back({"system", o.system});
   messages.push_back({"user", o.question});
-  const Prompt prompt = format->build(*tokenizer, messages, {window});
+  const Prompt prompt = format->build(*tokenizer, messages, {window, think});
   if (o.json) {
     print_json(to_json(prompt));
   } else {
@@ -101,6 +112,7 @@ void add_prompt(CLI::App& program, Action& action) {
       ->add_option_function<size_t>(
           "--max-window-size", [o](size_t n) { o->window = n; }, text(Phrase::kOptionMaxWindowSize))
       ->option_text("N");
+  o->think.add_to(*command);
   command->add_flag("--json", o->json, text(Phrase::kOptionJson));
   command->footer(text(Phrase::kExamplesPrompt));
   command->callback([o, question, &action] {

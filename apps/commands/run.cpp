@@ -18,6 +18,7 @@ using terminal::text;
 struct Options {
   ModelOptions model;
   GenerationOptions generation;
+  ThinkOption think;
   std::string prompt, ids_file, system, format;
   bool has_prompt = false, raw = false, parse_special = false, json = false;
 };
@@ -38,13 +39,9 @@ std::shared_ptr<const ChatFormat> chosen_format(const Options& o, const Model& m
   if (o.raw || !o.ids_file.empty()) return nullptr;
   if (!o.format.empty()) return chat_format_by_name(o.format);
   if (model.generation_config().chat_format == "raw") return nullptr;
-  try {
-    // The model owns its format and outlives this command.
-    return {std::shared_ptr<void>(), &model.chat_format()};
-  } catch (const Error& error) {
-    if (error.code() != ErrorCode::kUnsupported) throw;
-    return nullptr;  // no chat model: a text to continue
-  }
+  if (!model.has_chat_format()) return nullptr;  // no chat model: a text to continue
+  // The model owns its format and outlives this command.
+  return {std::shared_ptr<void>(), &model.chat_format()};
 }
 
 std::vector<TokenId> raw_prompt(const Options& o, const Model& model) {
@@ -59,14 +56,18 @@ std::vector<TokenId> raw_prompt(const Options& o, const Model& model) {
 
 Request make_request(const Options& o, const Model& model, const ChatFormat* format) {
   GenerationConfig generation = model.generation_config();
+  if (format) format->set_defaults(generation);
   o.generation.apply_to(generation);
   const size_t context = model.info().context;
   if (format) {
     std::vector<Message> messages;
     if (!o.system.empty()) messages.push_back({"system", o.system});
     messages.push_back({"user", prompt_text(o)});
-    return chat_request(*format, model.tokenizer(), messages, generation, context).request;
+    return chat_request(*format, model.tokenizer(), messages, generation, context,
+                        {.think = o.think.on(format)})
+        .request;
   }
+  o.think.on(nullptr);
   Request request{raw_prompt(o, model), generation, {}, {}};
   // Only a length that was asked for is held against the context.
   if (!o.generation.sets("max_new_tokens") && request.prompt.size() < context) {
@@ -82,11 +83,12 @@ int run(const Options& o) {
   const auto format = chosen_format(o, *model);
   if (!o.json) model->tokenizer();  // ids alone can be had as JSON only
   Engine engine(model);
-  const Completion completion =
-      run_on_screen(engine, make_request(o, *model, format.get()),
-                    o.json ? Show::kNothing : Show::kText, format ? Blank::kTrim : Blank::kKeep);
+  Request request = make_request(o, *model, format.get());
+  const Screen screen{.show = o.json ? Show::kNothing : Show::kText, .format = format.get()};
+  const Reply reply = run_on_screen(engine, std::move(request), screen);
+  const Completion& completion = reply.completion;
   if (o.json) {
-    print_json(to_json(completion, model->info()));
+    print_json(to_json(reply, model->info(), format && format->thinks()));
   } else {
     std::puts("");
     if (terminal::is_terminal(terminal::Stream::kErr)) {
@@ -112,6 +114,7 @@ void add_run(CLI::App& program, Action& action) {
   command->add_flag("--raw", o->raw, text(Phrase::kOptionRaw));
   command->add_flag("--parse-special", o->parse_special, text(Phrase::kOptionParseSpecial));
   command->add_flag("--json", o->json, text(Phrase::kOptionJson));
+  o->think.add_to(*command);
   o->generation.add_to(*command);
   command->footer(text(Phrase::kExamplesRun));
   command->callback([o, prompt, &action] {

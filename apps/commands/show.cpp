@@ -83,6 +83,7 @@ Facts gather(const Options& o) {
                          f.tokenizer_problem);
   f.format =
       part_of<ChatFormat>([&] { return AutoChatFormat::from_pretrained(path); }, f.format_problem);
+  if (f.format) f.format->set_defaults(f.generation);
   return f;
 }
 
@@ -100,6 +101,10 @@ std::vector<std::string> stop_tokens(const Facts& f) {
     if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
   }
   return names;
+}
+
+std::vector<std::string> stop_texts(const Facts& f) {
+  return f.format ? f.format->stop_texts() : std::vector<std::string>();
 }
 
 std::string joined(const std::vector<std::string>& words, const char* between) {
@@ -159,7 +164,9 @@ void print(const Facts& f) {
   print_row(Phrase::kRowAttention,
             text(Phrase::kShowAttention, i.n_heads, i.head_dim, i.n_kv_heads, i.rope));
   print_row(Phrase::kRowTokenizer, f.tokenizer ? f.tokenizer->description() : f.tokenizer_problem);
-  const std::string stops = joined(stop_tokens(f), ", ");
+  std::vector<std::string> ends = stop_tokens(f);
+  for (const std::string& text : stop_texts(f)) ends.push_back('"' + text + '"');
+  const std::string stops = joined(ends, ", ");
   print_row(Phrase::kRowTemplate,
             f.format ? text(Phrase::kShowTemplate, f.format->name(), stops) : f.format_problem);
   print_row(Phrase::kRowGeneration, summary(f.generation));
@@ -209,6 +216,7 @@ json to_json(const Facts& f) {
           {"tokenizer", f.tokenizer ? json(f.tokenizer->description()) : json()},
           {"template", f.format ? json(f.format->name()) : json()},
           {"stop_tokens", stop_tokens(f)},
+          {"stop_texts", stop_texts(f)},
           {"generation", settings},
           {"weight_bytes", i.weight_bytes},
           {"kv_bytes", i.kv_bytes},

@@ -24,7 +24,8 @@ using History = std::vector<std::pair<std::string, std::string>>;
 
 struct ChatReply {
   std::string response;
-  History history;  // with this question and answer at its end
+  History history;      // with this question and answer at its end
+  std::string thought;  // what the model wrote before the response, where it thinks
 };
 
 using LoraFolders = std::vector<std::filesystem::path>;
@@ -47,13 +48,17 @@ class AutoModelForCausalLM {
   static AutoModelForCausalLM from_pretrained(const std::string& name_or_path,
                                               const LoadOptions& options = {});
 
-  // Used by chat; starts as the checkpoint's generation_config.json.
+  // Used by chat; starts as the checkpoint's generation_config.json, with what upstream's own chat
+  // sets over it.
   GenerationConfig generation_config;
+  // Whether a model that can think before it answers does (upstream's enable_thinking).
+  bool think = true;
 
   // Throws as Engine::run. `system` empty: the chat format's default.
   ChatReply chat(const Tokenizer& tokenizer, std::string_view query, const History& history = {},
                  std::string_view system = "");
-  // The same; `on_text` gets whole characters as they come and may return false to stop.
+  // The same; `on_text` gets the response as it comes, whole characters, and may return false to
+  // stop.
   ChatReply chat_stream(const Tokenizer& tokenizer, std::string_view query, const History& history,
                         const std::function<bool(std::string_view text)>& on_text,
                         std::string_view system = "");
@@ -67,20 +72,16 @@ class AutoModelForCausalLM {
 };
 
 // What Engine::run needs to answer a conversation that ends with a user message: the prompt by
-// `format` and its stop tokens besides those of `generation`. Older turns are dropped, whole and
-// oldest first, to keep to generation.max_window_size and to leave room for a reply in `context`
-// tokens; max_new_tokens becomes what is left there. Throws as ChatFormat::build.
+// `format` and its stop tokens and texts besides those of `generation`. Older turns are dropped,
+// whole and oldest first, to keep to generation.max_window_size and to leave room for a reply in
+// `context` tokens; max_new_tokens becomes what is left there. Throws as ChatFormat::build.
 struct ChatRequest {
   Request request;
   size_t dropped_turns = 0;  // say so to the user
 };
 ChatRequest chat_request(const ChatFormat& format, const Tokenizer& tokenizer,
                          std::span<const Message> messages, const GenerationConfig& generation,
-                         size_t context);
-
-// `text` without the white space at its ends (Unicode's, as Python's str.strip): what Qwen's chat
-// keeps of a reply.
-std::string_view strip(std::string_view text);
+                         size_t context, PromptOptions options = {});
 
 // A folder or file as given, else a name in the model cache. Throws Error kNotFound saying where
 // was looked.

@@ -1,4 +1,4 @@
-// Conversations -> prompt tokens, by the format the model was trained with.
+// Conversations -> prompt tokens, by the format the model was trained with, and replies back.
 // A ChatFormat is immutable and safe to use from many threads.
 #pragma once
 
@@ -8,21 +8,28 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "heng/generation.h"
 #include "heng/tokenizer.h"
 
 namespace heng {
 
 struct Message {
-  std::string role;  // "system", "user" or "assistant"
+  // "system", "user" or "assistant"; in Alpaca's formats "input" too: what the instruction of the
+  // user's message before it is about.
+  std::string role;
   std::string content;
 };
 
 struct PromptOptions {
-  // Whole older turns are dropped, oldest first, to stay under this many tokens, counted as
-  // upstream's make_context counts them (0 drops all of them). nullopt: nothing is dropped.
-  std::optional<size_t> max_window_tokens;
+  // Whole older turns are dropped, oldest first, to stay under this many tokens (0 drops all of
+  // them): counted as upstream's make_context counts them in Qwen's format, over the whole prompt
+  // in others. nullopt: nothing is dropped.
+  std::optional<size_t> max_window_tokens = std::nullopt;
+  // Whether a model that can think before it answers does (upstream's enable_thinking).
+  bool think = true;
 };
 
 struct Prompt {
@@ -43,12 +50,66 @@ class ChatFormat {
                        const PromptOptions& options = {}) const = 0;
   // Tokens that end a reply.
   virtual std::vector<TokenId> stop_ids(const Tokenizer& tokenizer) const = 0;
+  // Texts that end a reply and are no part of it.
+  virtual std::vector<std::string> stop_texts() const { return {}; }
   // The system text put in front when the conversation brings none; empty: none is put.
   virtual std::string_view default_system() const = 0;
+  // Whether replies begin with a thought between <think> and </think> unless PromptOptions say no.
+  virtual bool thinks() const { return false; }
+  // What upstream's own chat function sets over generation_config.json, or in place of a missing
+  // one.
+  virtual void set_defaults(GenerationConfig&) const {}
+  // Texts that upstream's chat replaces in a reply, each by the other.
+  using Replacement = std::pair<std::string_view, std::string_view>;
+  virtual std::span<const Replacement> replacements() const { return {}; }
 };
 
 // Formats by name, for --template: throws Error kInvalidArgument listing the names.
 std::shared_ptr<const ChatFormat> chat_format_by_name(std::string_view name);
 std::vector<std::string_view> chat_format_names();
+
+// `text` without the white space at its ends: Unicode's, as Python's str.strip.
+std::string_view strip(std::string_view text);
+
+// A reply as it comes, parted into thought and answer, each as upstream's chat keeps it: without
+// the white space at its ends, replacements made. Where the tokenizer has tokens for <think> and
+// </think> these part it, else their text does. One stream per reply; not thread-safe.
+class ReplyStream {
+ public:
+  struct Shown {
+    std::string thought, answer;  // what can be shown now and is not taken back
+  };
+
+  // Borrows `format`.
+  ReplyStream(const ChatFormat& format, const Tokenizer& tokenizer);
+
+  // A token and its text, whole characters, as TokenEvent has them.
+  Shown push(TokenId id, std::string_view text);
+  // The reply is over: what was held back.
+  Shown finish();
+
+  bool thinking() const { return state_ == State::kThought; }
+  size_t thought_tokens() const { return thought_tokens_; }
+  const std::string& thought() const { return thought_.text; }  // all that was shown
+  const std::string& answer() const { return answer_.text; }
+
+ private:
+  enum class State { kStart, kThought, kAnswer };
+  struct Section {
+    std::string text, held;
+  };
+
+  void take(std::string_view text, Shown& shown);
+  void take_id(TokenId id, std::string_view text, Shown& shown);
+  std::string add(Section& section, std::string_view text, bool is_last) const;
+  size_t unsure_bytes(std::string_view text) const;
+
+  const ChatFormat& format_;
+  std::optional<TokenId> open_, close_;  // the tokens <think> and </think>
+  State state_;
+  std::string held_;  // may be the start of a tag
+  Section thought_, answer_;
+  size_t thought_tokens_ = 0;
+};
 
 }  // namespace heng

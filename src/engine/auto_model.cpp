@@ -1,7 +1,6 @@
 #include "heng/auto_model.h"
 
 #include <algorithm>
-#include <array>
 
 #include "checkpoint/checkpoint.h"
 #include "engine/loras.h"
@@ -24,39 +23,21 @@ std::vector<Message> messages_of(std::string_view system, const History& history
 
 // Takes the oldest question and answer out; false where there is none.
 bool drop_oldest_turn(std::vector<Message>& messages) {
-  const size_t first = !messages.empty() && messages.front().role == "system" ? 1 : 0;
-  if (messages.size() < first + 3) return false;
-  messages.erase(messages.begin() + first, messages.begin() + first + 2);
+  const auto is_user = [](const Message& message) { return message.role == "user"; };
+  const auto first = std::find_if(messages.begin(), messages.end(), is_user);
+  if (first == messages.end()) return false;
+  const auto next = std::find_if(first + 1, messages.end(), is_user);
+  if (next == messages.end()) return false;
+  messages.erase(first, next);
   return true;
 }
 
-// Python's str.isspace() characters, in UTF-8.
-constexpr std::array<std::string_view, 29> kSpaces = {
-    " ",      "\t",     "\n",     "\v",     "\f",     "\r",     "\x1c",   "\x1d",
-    "\x1e",   "\x1f",   "\u0085", "\u00a0", "\u1680", "\u2000", "\u2001", "\u2002",
-    "\u2003", "\u2004", "\u2005", "\u2006", "\u2007", "\u2008", "\u2009", "\u200a",
-    "\u2028", "\u2029", "\u202f", "\u205f", "\u3000"};
-
 }  // namespace
-
-std::string_view strip(std::string_view text) {
-  const auto strip_one = [&] {
-    for (const std::string_view space : kSpaces) {
-      if (text.starts_with(space)) return text.remove_prefix(space.size()), true;
-      if (text.ends_with(space)) return text.remove_suffix(space.size()), true;
-    }
-    return false;
-  };
-  while (strip_one()) {
-  }
-  return text;
-}
 
 ChatRequest chat_request(const ChatFormat& format, const Tokenizer& tokenizer,
                          std::span<const Message> messages, const GenerationConfig& generation,
-                         size_t context) {
-  PromptOptions options;
-  if (generation.max_window_size > 0) {
+                         size_t context, PromptOptions options) {
+  if (!options.max_window_tokens && generation.max_window_size > 0) {
     options.max_window_tokens = static_cast<size_t>(generation.max_window_size);
   }
   std::vector<Message> kept(messages.begin(), messages.end());
@@ -74,6 +55,9 @@ ChatRequest chat_request(const ChatFormat& format, const Tokenizer& tokenizer,
   for (const TokenId id : format.stop_ids(tokenizer)) {
     if (std::find(ends.begin(), ends.end(), id) == ends.end()) ends.push_back(id);
   }
+  for (std::string& text : format.stop_texts()) {
+    result.request.generation.stop.push_back(std::move(text));
+  }
   if (prompt.ids.size() < context) {
     const auto left = static_cast<int64_t>(context - prompt.ids.size());
     result.request.generation.max_new_tokens = std::min(generation.max_new_tokens, left);
@@ -90,16 +74,11 @@ std::shared_ptr<const Tokenizer> AutoTokenizer::from_pretrained(const std::strin
 }
 
 std::shared_ptr<const ChatFormat> AutoChatFormat::from_pretrained(const std::string& name_or_path) {
-  const auto files = checkpoint::Checkpoint::open(resolve_model(name_or_path));
-  if (auto format = text::detect_chat_format(*files)) return format;
-  std::string names;
-  for (const std::string_view name : chat_format_names()) {
-    names += (names.empty() ? "" : ", ") + std::string(name);
-  }
-  throw Error(ErrorCode::kUnsupported, files->path().filename().string() +
-                                           ": its files name no chat format that is known here. "
-                                           "Choose one with --template: " +
-                                           names + ".");
+  const auto path = resolve_model(name_or_path);
+  if (auto format = text::detect_chat_format(text::read_chat_files(path))) return format;
+  throw Error(
+      ErrorCode::kUnsupported,
+      text::no_chat_format(std::filesystem::path(path / "").parent_path().filename().string()));
 }
 
 AutoModelForCausalLM AutoModelForCausalLM::from_pretrained(const std::string& name_or_path,
@@ -108,7 +87,9 @@ AutoModelForCausalLM AutoModelForCausalLM::from_pretrained(const std::string& na
 }
 
 AutoModelForCausalLM::AutoModelForCausalLM(std::shared_ptr<const Model> model)
-    : generation_config(model->generation_config()), engine_(std::move(model)) {}
+    : generation_config(model->generation_config()), engine_(std::move(model)) {
+  if (this->model().has_chat_format()) this->model().chat_format().set_defaults(generation_config);
+}
 
 ChatReply AutoModelForCausalLM::chat(const Tokenizer& tokenizer, std::string_view query,
                                      const History& history, std::string_view system) {
@@ -125,16 +106,20 @@ ChatReply AutoModelForCausalLM::chat_stream(
                     ". Load the tokenizer of the same checkpoint.");
   }
   generation_config.check();
-  ChatRequest chat =
-      chat_request(model().chat_format(), tokenizer, messages_of(system, history, query),
-                   generation_config, model().info().context);
-  if (on_text) {
-    chat.request.on_token = [&](const TokenEvent& event) {
-      return event.text.empty() || on_text(event.text);
-    };
-  }
+  const ChatFormat& format = model().chat_format();
+  ChatRequest chat = chat_request(format, tokenizer, messages_of(system, history, query),
+                                  generation_config, model().info().context, {.think = think});
+  ReplyStream stream(format, tokenizer);
+  const auto show = [&](const std::string& text) {
+    return text.empty() || !on_text || on_text(text);
+  };
+  chat.request.on_token = [&](const TokenEvent& event) {
+    return show(stream.push(event.id, event.text).answer);
+  };
   const Completion completion = engine_.run(chat.request);
-  ChatReply reply{std::string(strip(completion.text)), history};
+  const std::string rest = stream.finish().answer;
+  if (completion.finish != FinishReason::kCancelled) show(rest);
+  ChatReply reply{stream.answer(), history, stream.thought()};
   reply.history.emplace_back(query, reply.response);
   return reply;
 }

@@ -32,6 +32,7 @@ struct LoadedModel final : Model {
   const ModelInfo& info() const override { return model_info; }
   const Tokenizer& tokenizer() const override;
   const ChatFormat& chat_format() const override;
+  bool has_chat_format() const override { return model_chat_format != nullptr; }
   const GenerationConfig& generation_config() const override { return generation; }
 };
 

@@ -217,7 +217,7 @@ void load_text(engine::LoadedModel& model, const engine::Loras& loras, size_t vo
   try {
     const auto folder = engine::tokenizer_folder(loras);
     model.model_tokenizer = folder ? Tokenizer::load(*folder) : text::load_tokenizer(c);
-    model.model_chat_format = text::detect_chat_format(c);
+    model.model_chat_format = text::detect_chat_format(text::read_chat_files(c));
   } catch (const Error& e) {
     // A model without a readable tokenizer still runs on ids (`heng logits`); asking for text says
     // why.
@@ -251,14 +251,7 @@ const Tokenizer& LoadedModel::tokenizer() const {
 
 const ChatFormat& LoadedModel::chat_format() const {
   if (!model_chat_format) {
-    std::string names;
-    for (std::string_view name : chat_format_names()) {
-      names += (names.empty() ? "" : ", ") + std::string(name);
-    }
-    throw Error(ErrorCode::kUnsupported, model_info.name +
-                                             ": no chat format is known for this model. Choose one "
-                                             "with --template: " +
-                                             names + ".");
+    throw Error(ErrorCode::kUnsupported, text::no_chat_format(model_info.name));
   }
   return *model_chat_format;
 }

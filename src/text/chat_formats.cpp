@@ -23,11 +23,23 @@ const std::vector<const ChatFormatRow*>& all_rows() {
 
 }  // namespace
 
-std::shared_ptr<const ChatFormat> detect_chat_format(const checkpoint::Checkpoint& checkpoint) {
+std::shared_ptr<const ChatFormat> detect_chat_format(const ChatFiles& files) {
   for (const ChatFormatRow* row : all_rows()) {
-    if (row->suits(checkpoint)) return row->make();
+    if (row->suits(files)) return row->make();
   }
   return nullptr;
+}
+
+std::string no_chat_format(std::string_view model) {
+  std::string names;
+  for (const ChatFormatRow* row : all_rows()) {
+    names += (names.empty() ? "" : ", ") + std::string(row->name);
+  }
+  return std::string(model) +
+         ": its files name no chat format that is known here; a base model has none. Choose the "
+         "one "
+         "it was trained with by --template: " +
+         names + ".";
 }
 
 }  // namespace text

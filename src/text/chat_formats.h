@@ -3,10 +3,11 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
 
-#include "checkpoint/checkpoint.h"
 #include "heng/chat.h"
+#include "text/chat_files.h"
 
 namespace heng::text {
 
@@ -14,11 +15,19 @@ struct ChatFormatRow {
   std::string_view name;
   std::string_view alias;  // another name that users know it by; may be empty
   std::shared_ptr<const ChatFormat> (*make)();
-  // Whether `checkpoint` was trained with this format, by what its own files say.
-  bool (*suits)(const checkpoint::Checkpoint& checkpoint);
+  // Whether a model was trained with this format, by what its own files say for certain.
+  bool (*suits)(const ChatFiles& files);
 };
 
-// The format of a checkpoint; nullptr where its files name none that this build knows.
-std::shared_ptr<const ChatFormat> detect_chat_format(const checkpoint::Checkpoint& checkpoint);
+// For formats that no file names: they are chosen by --template alone.
+inline bool suits_none(const ChatFiles&) {
+  return false;
+}
+
+// The format of a model; nullptr where its files name none that this build knows.
+std::shared_ptr<const ChatFormat> detect_chat_format(const ChatFiles& files);
+
+// The error for that: what is missing of `model`, and what there is to choose from.
+std::string no_chat_format(std::string_view model);
 
 }  // namespace heng::text

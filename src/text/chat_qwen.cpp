@@ -1,7 +1,5 @@
 // Qwen-1's chats. Source: make_context in Qwen-7B-Chat's qwen_generation_utils.py, December 2023.
 // Upstream does not end a reply at <|endoftext|>; we do.
-#include <algorithm>
-
 #include "text/chat_formats.h"
 #include "text/chatml.h"
 
@@ -17,16 +15,10 @@ std::shared_ptr<const ChatFormat> make() {
 }
 
 // A base model of this architecture says chat_format "raw".
-bool suits(const checkpoint::Checkpoint& checkpoint) {
-  const JsonObject config(checkpoint.config(), checkpoint.config_file());
-  if (checkpoint.kind() == checkpoint::Kind::kGguf) {
-    return config.string_or("general.architecture", "") == "qwen";
-  }
-  const auto classes = config.strings_or_empty("architectures");
-  const bool is_qwen =
-      config.string_or("model_type", "") == "qwen" ||
-      std::find(classes.begin(), classes.end(), "QWenLMHeadModel") != classes.end();
-  const auto& generation = checkpoint.generation_config();
+bool suits(const ChatFiles& files) {
+  if (files.kind == checkpoint::Kind::kGguf) return files.model_type() == "qwen";
+  const bool is_qwen = files.model_type() == "qwen" || files.has_class("QWenLMHeadModel");
+  const auto& generation = files.generation_config;
   return is_qwen && generation &&
          JsonObject(*generation, "generation_config.json").string_or("chat_format", "") == "chatml";
 }

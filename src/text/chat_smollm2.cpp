@@ -17,12 +17,10 @@ std::shared_ptr<const ChatFormat> make() {
 }
 
 // The template is a program; that it writes this very system text is what tells it from other
-// ChatML.
-bool suits(const checkpoint::Checkpoint& checkpoint) {
-  if (checkpoint.kind() != checkpoint::Kind::kGguf) return false;
-  const JsonObject config(checkpoint.config(), checkpoint.config_file());
-  const std::string program = config.string_or("tokenizer.chat_template", "");
-  return program.find(std::string(kDefaultSystem) + "<|im_end|>") != std::string::npos;
+// ChatML. The base model's texts end otherwise.
+bool suits(const ChatFiles& files) {
+  return files.end_token == "<|im_end|>" &&
+         files.chat_template.find(std::string(kDefaultSystem) + "<|im_end|>") != std::string::npos;
 }
 
 }  // namespace

@@ -1,87 +1,126 @@
 #include "text/chatml.h"
 
-#include <optional>
-
-#include "base/message.h"
-#include "heng/error.h"
+#include "text/message_rules.h"
+#include "text/prompt_writer.h"
 
 namespace heng::text {
 namespace {
 
 constexpr std::string_view kStart = "<|im_start|>";
 constexpr std::string_view kEnd = "<|im_end|>";
+constexpr std::string_view kThink = "<think>";
+constexpr std::string_view kThinkEnd = "</think>";
 
-// Ids and the text they stand for, growing together.
-struct Piece {
-  std::vector<TokenId> ids;
-  std::string text;
+std::string_view strip_left(std::string_view text, char c) {
+  const size_t start = text.find_first_not_of(c);
+  return start == std::string_view::npos ? std::string_view() : text.substr(start);
+}
 
-  void add(const Piece& other) {
-    ids.insert(ids.end(), other.ids.begin(), other.ids.end());
-    text += other.text;
+std::string_view strip_right(std::string_view text, char c) {
+  return text.substr(0, text.find_last_not_of(c) + 1);
+}
+
+// A past reply of a thinking model. Source: Qwen3's chat_template.
+struct ThoughtReply {
+  std::string_view thought, answer;
+
+  explicit ThoughtReply(std::string_view content) : answer(content) {
+    const size_t first = content.find(kThinkEnd);
+    if (first == std::string_view::npos) return;
+    answer = strip_left(content.substr(content.rfind(kThinkEnd) + kThinkEnd.size()), '\n');
+    thought = strip_right(content.substr(0, first), '\n');
+    const size_t open = thought.rfind(kThink);
+    if (open != std::string_view::npos) thought.remove_prefix(open + kThink.size());
+    thought = strip_left(thought, '\n');
   }
 };
+
+// A user's message that hands over a tool's result instead of asking.
+bool is_tool_result(const Message& message) {
+  return message.content.starts_with("<tool_response>") &&
+         message.content.ends_with("</tool_response>");
+}
 
 // Writes blocks with one tokenizer.
 class Writer {
  public:
   Writer(const Tokenizer& tokenizer, const ChatMlStyle& style)
-      : tokenizer_(tokenizer), style_(style), start_(special(kStart)), end_(special(kEnd)) {}
-
-  Piece block(std::string_view role, std::string_view content) const {
-    Piece piece;
-    open(role, content, piece);
-    piece.add(end_);
-    return piece;
+      : tokenizer_(tokenizer), style_(style) {
+    check_has(kStart);
+    check_has(kEnd);
   }
 
-  // The blocks of some messages, each with the line break in front of it.
-  Piece blocks(std::span<const Message> messages) const {
-    Piece piece;
-    for (const Message& message : messages) {
-      plain("\n", piece);
-      piece.add(block(message.role, message.content));
-    }
-    return piece;
+  Piece line_break() const {
+    PromptWriter out = writer();
+    out.plain("\n");
+    return out.take();
+  }
+
+  Piece block(std::string_view role, std::string_view content) const {
+    PromptWriter out = writer();
+    open(role, content, out);
+    out.special(kEnd);
+    return out.take();
+  }
+
+  // The reply with its thought, as it stands after the last question.
+  Piece thinking_block(const ThoughtReply& reply) const {
+    PromptWriter out = writer();
+    open("assistant", "", out);
+    out.special(kThink);
+    out.plain("\n" + std::string(reply.thought) + "\n");
+    out.special(kThinkEnd);
+    out.plain("\n\n" + std::string(strip_left(reply.answer, '\n')));
+    out.special(kEnd);
+    return out.take();
   }
 
   // What the reply is written behind.
-  Piece reply_head() const {
-    Piece piece;
-    plain("\n", piece);
-    open("assistant", "", piece);
-    return piece;
+  Piece reply_head(bool think) const {
+    PromptWriter out = writer();
+    open("assistant", "", out);
+    if (style_.thinks && !think) {
+      out.special(kThink);
+      out.plain("\n\n");
+      out.special(kThinkEnd);
+      out.plain("\n\n");
+    }
+    return out.take();
   }
 
  private:
-  void open(std::string_view role, std::string_view content, Piece& piece) const {
-    piece.add(start_);
+  PromptWriter writer() const { return PromptWriter(tokenizer_, style_.name); }
+  void check_has(std::string_view name) const { writer().special(name); }
+
+  void open(std::string_view role, std::string_view content, PromptWriter& out) const {
+    out.special(kStart);
     if (style_.encoding == ChatMlStyle::Encoding::kWhole) {
-      plain(std::string(role).append("\n").append(content), piece);
+      out.plain(std::string(role).append("\n").append(content));
     } else {
-      for (const std::string_view part : {role, std::string_view("\n"), content}) {
-        plain(part, piece);
-      }
+      for (const std::string_view part : {role, std::string_view("\n"), content}) out.plain(part);
     }
-  }
-
-  void plain(std::string_view text, Piece& piece) const {
-    const std::vector<TokenId> ids = tokenizer_.encode(text, SpecialText::kPlain);
-    piece.ids.insert(piece.ids.end(), ids.begin(), ids.end());
-    piece.text += replace_invalid_utf8(text);
-  }
-
-  Piece special(std::string_view name) const {
-    const auto id = tokenizer_.special_id(name);
-    if (id) return {{*id}, std::string(name)};
-    throw Error(ErrorCode::kInvalidArgument, "chat format " + std::string(style_.name) +
-                                                 ": the tokenizer (" + tokenizer_.description() +
-                                                 ") has no special token " + std::string(name));
   }
 
   const Tokenizer& tokenizer_;
   const ChatMlStyle& style_;
-  const Piece start_, end_;
+};
+
+// Pieces with a line break between each two.
+class Lines {
+ public:
+  explicit Lines(Piece line_break) : line_break_(std::move(line_break)) {}
+
+  void add(const Piece& piece) {
+    if (!all_.ids.empty()) all_.add(line_break_);
+    all_.add(piece);
+  }
+  // Ids that a further piece takes with its line break.
+  size_t cost(const Piece& piece) const { return line_break_.ids.size() + piece.ids.size(); }
+  Piece& all() { return all_; }
+
+ private:
+  const Piece line_break_;
+  Piece all_;
 };
 
 class ChatMl final : public ChatFormat {
@@ -90,35 +129,42 @@ class ChatMl final : public ChatFormat {
 
   std::string_view name() const override { return style_.name; }
   std::string_view default_system() const override { return style_.default_system; }
+  bool thinks() const override { return style_.thinks; }
 
   Prompt build(const Tokenizer& tokenizer, std::span<const Message> messages,
                const PromptOptions& options) const override {
-    check(messages);
+    check_messages(messages, {.format = style_.name,
+                              .system = true,
+                              .in_turn = style_.order == ChatMlStyle::Order::kPairs,
+                              .input = false});
     const Writer writer(tokenizer, style_);
-    std::string_view system = style_.default_system;
-    if (messages.front().role == "system") {
-      system = messages.front().content;
-      messages = messages.subspan(1);
-    }
-    Piece prompt = writer.block("system", system);
+    Lines prompt(writer.line_break());
+    const bool has_system = messages.front().role == "system";
+    const std::string_view system = has_system ? messages.front().content : style_.default_system;
+    if (has_system || !system.empty()) prompt.add(writer.block("system", system));
+    if (has_system) messages = messages.subspan(1);
     std::vector<std::span<const Message>> turns = split_turns(messages);
     const std::span<const Message> query = turns.back();
     turns.pop_back();
+    const Message* asked = last_question(messages);
 
     // Newest first, as long as system and kept turns stay under the window; the query does not
     // count.
-    std::vector<Piece> kept;
-    size_t size = prompt.ids.size();
+    std::vector<std::vector<Piece>> kept;
+    size_t size = prompt.all().ids.size();
     for (size_t i = turns.size(); i-- > 0;) {
-      Piece turn = writer.blocks(turns[i]);
-      size += turn.ids.size();
+      std::vector<Piece> turn = blocks(writer, turns[i], asked);
+      for (const Piece& piece : turn) size += prompt.cost(piece);
       if (options.max_window_tokens && size >= *options.max_window_tokens) break;
       kept.push_back(std::move(turn));
     }
-    for (size_t i = kept.size(); i-- > 0;) prompt.add(kept[i]);
-    prompt.add(writer.blocks(query));
-    prompt.add(writer.reply_head());
-    return {std::move(prompt.ids), std::move(prompt.text), turns.size() - kept.size()};
+    const size_t dropped = turns.size() - kept.size();
+    kept.insert(kept.begin(), blocks(writer, query, asked));
+    for (size_t i = kept.size(); i-- > 0;) {
+      for (const Piece& piece : kept[i]) prompt.add(piece);
+    }
+    prompt.add(writer.reply_head(options.think));
+    return {std::move(prompt.all().ids), std::move(prompt.all().text), dropped};
   }
 
   std::vector<TokenId> stop_ids(const Tokenizer& tokenizer) const override {
@@ -130,34 +176,28 @@ class ChatMl final : public ChatFormat {
   }
 
  private:
-  [[noreturn]] void refuse(size_t index, const std::string& problem) const {
-    throw Error(ErrorCode::kInvalidArgument, "messages[" + std::to_string(index) + "]: " + problem +
-                                                 " (chat format " + std::string(style_.name) + ")");
+  // The last message in which a user asks something; nullptr where none does.
+  static const Message* last_question(std::span<const Message> messages) {
+    for (size_t i = messages.size(); i-- > 0;) {
+      if (messages[i].role == "user" && !is_tool_result(messages[i])) return &messages[i];
+    }
+    return nullptr;
   }
 
-  void check(std::span<const Message> messages) const {
-    if (messages.empty()) {
-      throw Error(ErrorCode::kInvalidArgument,
-                  "messages: none; expected at least one, the last by the user");
+  std::vector<Piece> blocks(const Writer& writer, std::span<const Message> messages,
+                            const Message* asked) const {
+    std::vector<Piece> pieces;
+    for (const Message& message : messages) {
+      if (!style_.thinks || message.role != "assistant") {
+        pieces.push_back(writer.block(message.role, message.content));
+        continue;
+      }
+      const ThoughtReply reply(message.content);
+      const bool keeps = asked && &message > asked && !reply.thought.empty();
+      pieces.push_back(keeps ? writer.thinking_block(reply)
+                             : writer.block("assistant", reply.answer));
     }
-    const size_t first = messages[0].role == "system" ? 1 : 0;
-    for (size_t i = first; i < messages.size(); ++i) check_role(messages[i].role, i, i - first);
-    if (messages.back().role != "user") {
-      refuse(messages.size() - 1,
-             "the last message is the " + messages.back().role + "'s, expected the user's");
-    }
-  }
-
-  // `place` counts from the first message after the system's.
-  void check_role(const std::string& role, size_t index, size_t place) const {
-    if (role == "system") refuse(index, "a system message can only come first");
-    if (role != "user" && role != "assistant") {
-      refuse(index, "role \"" + printable(role) + "\", expected system, user or assistant");
-    }
-    const std::string_view expected = place % 2 == 0 ? "user" : "assistant";
-    if (style_.order == ChatMlStyle::Order::kPairs && role != expected) {
-      refuse(index, "role " + role + ", expected " + std::string(expected));
-    }
+    return pieces;
   }
 
   // A turn begins with each user message; what an assistant says before the first belongs to that

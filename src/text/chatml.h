@@ -13,7 +13,7 @@ namespace heng::text {
 
 struct ChatMlStyle {
   std::string_view name;
-  std::string_view default_system;
+  std::string_view default_system;  // empty: without a system message there is no such block
   // How the text between the two special tokens becomes ids. The ids differ where a content begins
   // with line breaks.
   enum class Encoding {
@@ -28,6 +28,9 @@ struct ChatMlStyle {
   Order order;
   std::vector<std::string_view>
       stop_names;  // special tokens that end a reply, where there are such
+  // Qwen3's: past replies go without their thoughts, and a prompt that asks for no thought ends
+  // with an empty one.
+  bool thinks = false;
 };
 
 std::shared_ptr<const ChatFormat> make_chatml(ChatMlStyle style);

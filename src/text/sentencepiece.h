@@ -37,4 +37,7 @@ SentencePieceParts read_sentencepiece_folder(const std::filesystem::path& folder
 // Throws Error kNotFound, kCorrupt, kUnsupported.
 std::shared_ptr<const Tokenizer> load_sentencepiece_tokenizer(const std::filesystem::path& folder);
 
+// Whether a ChatGLM folder's own tokenizer code is ChatGLM3's, which knows tokens for roles.
+bool is_chatglm3_tokenizer(const std::filesystem::path& folder);
+
 }  // namespace heng::text

@@ -22,14 +22,10 @@ Json read_json(const fs::path& file) {
   return json;
 }
 
-// Special tokens that tokenization_chatglm.py puts behind the pieces. ChatGLM3's has five more.
+// Special tokens that tokenization_chatglm.py puts behind the pieces. ChatGLM3's has four more.
 std::vector<std::string> chatglm_names(const fs::path& folder) {
   std::vector<std::string> names = {"[MASK]", "[gMASK]", "[sMASK]", "sop", "eop"};
-  const fs::path source = folder / "tokenization_chatglm.py";
-  const bool third =
-      fs::exists(source) &&
-      read_text_file(source, kMostJsonBytes).find("<|observation|>") != std::string::npos;
-  if (third) {
+  if (is_chatglm3_tokenizer(folder)) {
     names.insert(names.end(), {"<|system|>", "<|user|>", "<|assistant|>", "<|observation|>"});
   }
   return names;
@@ -67,6 +63,12 @@ std::vector<std::string> added_tokens(const fs::path& folder, const Json& config
 }
 
 }  // namespace
+
+bool is_chatglm3_tokenizer(const fs::path& folder) {
+  const fs::path source = folder / "tokenization_chatglm.py";
+  return fs::exists(source) &&
+         read_text_file(source, kMostJsonBytes).find("<|observation|>") != std::string::npos;
+}
 
 SentencePieceParts read_sentencepiece_folder(const fs::path& folder) {
   const fs::path file = folder / "tokenizer.model";

@@ -124,7 +124,7 @@ class Chat(program.Case):
         term = self.chat()
         term.line(":help")
         for name in ("help", "exit", "clear", "clear-his", "history", "seed", "conf", "reset-conf",
-                     "regen", "system", "save", "load"):
+                     "regen", "system", "think", "save", "load"):
             term.expect(":" + name)
         term.line("Where?")
         term.expect(r"Paris é\.")
@@ -198,6 +198,31 @@ class Chat(program.Case):
         term.line("你好，世界")
         term.expect(r"Paris é\.")
         self.assertEqual(self.saved(term)[0]["content"], "你好，世界")
+        self.leave(term)
+
+    def test_a_thought_is_folded_shown_and_never_kept(self):
+        model = tiny_qwen.make(self.home / "thinker", reply="<think>hm</think> Yes")
+        term = self.chat("--template", "qwen3", model=model)
+        term.line("?")
+        term.expect(r"thought for 2 tokens / [\d.]+ m?s")
+        term.expect(r"Yes\r\n")
+        self.assertNotIn("hm", term.output)
+        term.line(":think show")
+        term.expect("thoughts are shown")
+        term.line("?")
+        term.expect("hm")
+        term.expect("thought for 2 tokens / ")
+        term.expect(r"Yes\r\n")
+        term.line(":think")
+        term.expect("thinking is off")
+        term.line(":think maybe")
+        term.expect("error:.* expected on, off, show or fold")
+        messages = self.saved(term)
+        self.assertEqual(messages[1]["content"], "Yes")
+        self.leave(term)
+        term = self.chat()
+        term.line(":think")
+        term.expect("chat format qwen has no thoughts")
         self.leave(term)
 
     def test_no_color_means_no_colour(self):

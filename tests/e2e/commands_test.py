@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import signal
 import struct
 
@@ -41,6 +42,19 @@ class Run(program.Case):
         self.assertEqual(result["finish_reason"], "stop")
         for key in ("prompt_seconds", "generation_seconds", "prompt_tokens_per_second"):
             self.assertGreater(result[key], 0, key)
+
+    def test_json_has_the_thought_apart(self):
+        model = tiny_qwen.make(self.home / "thinker", reply="<think>hm</think> Yes")
+        out = json.loads(self.heng("run", model, "Hi", "--template", "qwen3", "--json")[0])
+        self.assertEqual((out["thought"], out["text"], out["thought_tokens"]), ("hm", "Yes", 2))
+        self.assertEqual(self.heng("run", model, "Hi", "--template", "qwen3")[0], "Yes\n")
+        self.assertNotIn("thought", json.loads(self.heng("run", model, "Hi", "--json")[0]))
+
+    def test_thinking_is_refused_where_there_is_none(self):
+        for args in (("run", self.paris, "Hi"), ("run", self.paris, "Hi", "--raw"),
+                     ("prompt", self.paris, "Hi")):
+            err = self.refusal(*args, "--json", "--think", "off", status=2)
+            self.assertIn("no thoughts", err)
 
     def test_ids_are_taken_as_they_are(self):
         (self.home / "ids").write_text("65 66\n10")
@@ -152,7 +166,7 @@ class Tokenize(program.Case):
         parsed = json.loads(self.heng("tokenize", self.paris, "<|im_end|>", "--json",
                                       "--parse-special")[0])
         self.assertEqual(bytes(plain["ids"]), b"<|im_end|>")
-        self.assertEqual(parsed, {"ids": [258], "tokens": ["<|im_end|>"]})
+        self.assertEqual(parsed, {"ids": [tiny_qwen.IM_END], "tokens": ["<|im_end|>"]})
 
     def test_a_folder_of_a_tokenizer_alone_will_do(self):
         data = pathlib.Path(__file__).resolve().parent.parent / "text" / "data"
@@ -180,7 +194,7 @@ class Prompt(program.Case):
         out = json.loads(self.heng("prompt", self.paris, "Hi", "--system", "Be kind.", "--json")[0])
         self.assertEqual(out["text"], "<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\nHi"
                          "<|im_end|>\n<|im_start|>assistant\n")
-        self.assertEqual(out["ids"][0], 257)
+        self.assertEqual(out["ids"][0], tiny_qwen.IM_START)
         plain, _ = self.heng("prompt", self.paris, "Hi", "--system", "Be kind.")
         self.assertEqual(plain, out["text"] + "\n\n" + " ".join(map(str, out["ids"])) + "\n")
 
@@ -197,6 +211,17 @@ class Prompt(program.Case):
         self.assertLess(len(cut["ids"]), len(whole["ids"]))
         self.assertIn("wizard", wizard["error"])
         self.assertIn("messages", text["error"])
+
+    def test_needs_no_weights(self):
+        folder = self.home / "bare"
+        folder.mkdir()
+        for name in ("config.json", "generation_config.json", "qwen.tiktoken"):
+            shutil.copy(self.paris / name, folder)
+        whole = self.heng("prompt", self.paris, "Hi", "--json")[0]
+        self.assertEqual(self.heng("prompt", folder, "Hi", "--json")[0], whole)
+        (folder / "config.json").unlink()
+        self.assertIn("--template", self.refusal("prompt", folder, "Hi", status=3))
+        self.assertEqual(self.heng("prompt", folder, "Hi", "--json", "--template", "qwen")[0], whole)
 
     def test_unknown_template_lists_the_known(self):
         self.assertIn("qwen", self.refusal("prompt", self.paris, "Hi", "--template", "x", status=2))

@@ -7,11 +7,13 @@ import base64
 import json
 import pathlib
 import random
+import re
 import struct
 
 HIDDEN, LAYERS, HEADS, FFN = 64, 2, 2, 48
 ROWS = 512  # more than there are tokens, as in the real model
-END_OF_TEXT, IM_START, IM_END = 256, 257, 258
+VOCABULARY = [bytes([i]) for i in range(256)] + [b"<think>", b"</think>"]
+END_OF_TEXT, IM_START, IM_END = (len(VOCABULARY) + i for i in range(3))
 
 CONFIG = {
     "architectures": ["QWenLMHeadModel"], "model_type": "qwen", "hidden_size": HIDDEN,
@@ -57,10 +59,17 @@ def noise_weights(seed):
     return tensors
 
 
+def tokens_of(reply):
+    """Bytes, and a token for each tag of a thought."""
+    parts = re.split(rb"(</?think>)", reply.encode())
+    return [token for part in parts
+            for token in ([VOCABULARY.index(part)] if part in VOCABULARY[256:] else part)]
+
+
 def spelling_weights(reply):
     """Attention and feed-forward add nothing; each token of the reply has a dimension of its own, and
     the output row of the next token looks at that dimension alone."""
-    tokens = [*reply.encode(), IM_END]
+    tokens = [*tokens_of(reply), IM_END]
     if len(set(tokens)) != len(tokens) or ord("\n") in tokens or len(tokens) >= HIDDEN:
         raise ValueError("a spelling model needs a reply of different bytes, without line ends")
     tensors = {name: [0.0] * (shape[0] * (shape[1] if len(shape) > 1 else 1))
@@ -96,7 +105,7 @@ def make(folder, reply=None, seed=1, generation=None):
     (folder / "config.json").write_text(json.dumps(CONFIG))
     (folder / "generation_config.json").write_text(json.dumps(GENERATION | (generation or {})))
     (folder / "qwen.tiktoken").write_bytes(
-        b"".join(base64.b64encode(bytes([i])) + b" %d\n" % i for i in range(256)))
+        b"".join(base64.b64encode(token) + b" %d\n" % i for i, token in enumerate(VOCABULARY)))
     weights = noise_weights(seed) if reply is None else spelling_weights(reply)
     write_safetensors(folder / "model.safetensors", weights, shapes())
     return folder
