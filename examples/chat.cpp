@@ -16,14 +16,14 @@ int main(int argc, char** argv) try {
   model.generation_config.do_sample = false;
   model.generation_config.max_new_tokens = 32;
 
-  const auto [response, history] = model.chat(*tokenizer, "What is the capital of France?");
+  auto [response, history] = model.chat(*tokenizer, "What is the capital of France?");
   std::cout << response << "\n";
 
-  model.chat_stream(*tokenizer, "And what language do people speak there?", history,
-                    [](std::string_view text) {
-                      std::cout << text << std::flush;
-                      return true;  // false would end the reply
-                    });
+  std::tie(response, history) = model.chat_stream(
+      *tokenizer, "And what language do people speak there?", history, [](std::string_view text) {
+        std::cout << text << std::flush;
+        return true;  // false would end the reply
+      });
   std::cout << "\n";
   return 0;
 } catch (const heng::Error& error) {

@@ -57,11 +57,15 @@ void add_plain_dtype(CLI::App& command, Precision& target, Phrase meaning) {
                         meaning);
 }
 
-void add_model_argument(CLI::App& command, std::string& model,
-                        std::vector<std::filesystem::path>& loras) {
+void add_model_argument(CLI::App& command, std::string& model) {
   command.add_option("MODEL", model, text(Phrase::kOptionModel))
       ->required()
       ->option_text(kNoOptionText);
+}
+
+void add_model_argument(CLI::App& command, std::string& model,
+                        std::vector<std::filesystem::path>& loras) {
+  add_model_argument(command, model);
   add_lora_option(command, loras);
 }
 

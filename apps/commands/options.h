@@ -62,7 +62,8 @@ CLI::Option* add_lora_option(CLI::App& command, std::vector<std::filesystem::pat
 // --dtype auto|bf16|fp16|fp32
 void add_plain_dtype(CLI::App& command, Precision& target, terminal::Phrase meaning);
 
-// MODEL and --lora alone, for commands that read no weights.
+// MODEL alone, and with --lora, for commands that load no model.
+void add_model_argument(CLI::App& command, std::string& model);
 void add_model_argument(CLI::App& command, std::string& model,
                         std::vector<std::filesystem::path>& loras);
 

@@ -22,11 +22,8 @@ namespace heng {
 // Question and answer pairs, oldest first.
 using History = std::vector<std::pair<std::string, std::string>>;
 
-struct ChatReply {
-  std::string response;
-  History history;      // with this question and answer at its end
-  std::string thought;  // what the model wrote before the response, where it thinks
-};
+// The response, and the history with this question and answer at its end.
+using ChatReply = std::pair<std::string, History>;
 
 using LoraFolders = std::vector<std::filesystem::path>;
 
@@ -63,12 +60,16 @@ class AutoModelForCausalLM {
                         const std::function<bool(std::string_view text)>& on_text,
                         std::string_view system = "");
 
+  // What the model wrote before its last response, where it thinks.
+  const std::string& thought() const { return thought_; }
+
   const Model& model() const { return engine_.model(); }
   Engine& engine() { return engine_; }
 
  private:
   explicit AutoModelForCausalLM(std::shared_ptr<const Model> model);
   Engine engine_;
+  std::string thought_;
 };
 
 // What Engine::run needs to answer a conversation that ends with a user message: the prompt by

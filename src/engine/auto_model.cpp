@@ -119,8 +119,9 @@ ChatReply AutoModelForCausalLM::chat_stream(
   const Completion completion = engine_.run(chat.request);
   const std::string rest = stream.finish().answer;
   if (completion.finish != FinishReason::kCancelled) show(rest);
-  ChatReply reply{stream.answer(), history, stream.thought()};
-  reply.history.emplace_back(query, reply.response);
+  thought_ = stream.thought();
+  ChatReply reply{stream.answer(), history};
+  reply.second.emplace_back(query, reply.first);
   return reply;
 }
 

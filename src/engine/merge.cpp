@@ -87,11 +87,9 @@ void check_base(const Checkpoint& base) {
                                              "written from it." +
                                              way_out);
   }
-  const JsonObject config(base.config(), base.config_file());
   const auto layouts = models::all_packed_layouts();
-  if (config.has("quantization_config") ||
-      std::any_of(layouts.begin(), layouts.end(),
-                  [&](const auto* l) { return l->suits(config); })) {
+  if (base.quantization() || std::any_of(layouts.begin(), layouts.end(),
+                                         [&](const auto* l) { return l->suits(base); })) {
     throw Error(ErrorCode::kUnsupported,
                 name + ": is quantised: adapters cannot be merged into it." + way_out);
   }

@@ -299,12 +299,9 @@ std::string describe(const ModelInfo& i) {
   if (context.size() > 3) context.insert(context.size() - 3, ",");
   std::string name = i.name;
   for (const LoraInfo& lora : i.loras) name += " + " + lora.name;
-  return name + " · " + i.architecture + " · " + i.computed_as + ", " + i.why + " · " +
-             mega(i.weight_bytes) + " of weights + " + mega(i.kv_bytes) + " for " + context +
-             const std::string activations =
-             i.activation_bits ? " (" + std::to_string(i.activation_bits) + "-bit activations)"
-                               : "";
-  return i.name + " · " + i.architecture + " · " + i.computed_as + ", " + i.why + activations +
+  const std::string activations =
+      i.activation_bits ? " (" + std::to_string(i.activation_bits) + "-bit activations)" : "";
+  return name + " · " + i.architecture + " · " + i.computed_as + ", " + i.why + activations +
          " · " + mega(i.weight_bytes) + " of weights + " + mega(i.kv_bytes) + " for " + context +
          " tokens · " + i.isa + ", " + std::to_string(i.threads) +
          (i.threads == 1 ? " thread" : " threads");

@@ -188,6 +188,16 @@ WeightSource find_matrix(const WeightRequest& request, Part part, size_t layer, 
   return with_loras(request, part, layer, rows, cols, find_stored);
 }
 
+WeightSource find_vector(const WeightRequest& request, Part part, size_t layer, uint64_t n) {
+  const auto find_stored = [&](const TensorRef& ref) {
+    return plain_source(need_entry(request.checkpoint, ref.name), ref, n, 0);
+  };
+  WeightSource s = with_loras(request, part, layer, n, 0, find_stored);
+  if (s.format->block_length == 1) return s;
+  throw Error(ErrorCode::kUnsupported,
+              s.name + " is " + std::string(s.format->name) + ", expected f32, f16 or bf16.");
+}
+
 std::vector<float> read_vector(const WeightRequest& request, Part part, size_t layer, uint64_t n) {
   const WeightSource s = find_vector(request, part, layer, n);
   std::vector<std::byte> made(s.data ? 0 : n * s.row_bytes());

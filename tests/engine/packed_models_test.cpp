@@ -15,14 +15,14 @@ namespace {
 using test::Packing;
 using test::TinyPacked;
 
-struct Run {
+struct Setting {
   Precision dtype = Precision::kAuto;
   BackendKind backend = BackendKind::kFast;
   int threads = 2;
   size_t steps = 0;
 };
 
-std::shared_ptr<const Model> load(const std::filesystem::path& folder, const Run& run) {
+std::shared_ptr<const Model> load(const std::filesystem::path& folder, const Setting& run) {
   LoadOptions options;
   options.dtype = run.dtype;
   options.backend = run.backend;
@@ -30,7 +30,7 @@ std::shared_ptr<const Model> load(const std::filesystem::path& folder, const Run
   return Model::load(folder, options);
 }
 
-std::vector<float> scores(const std::filesystem::path& folder, const Run& run) {
+std::vector<float> scores(const std::filesystem::path& folder, const Setting& run) {
   std::vector<TokenId> ids(30);
   for (size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<TokenId>(i * 7 % 32);
   return Engine(load(folder, run)).logits(ids, run.steps);
@@ -97,7 +97,7 @@ TEST_P(PackedModel, AsStoredItStaysNear) {
   // The fast path rounds activations to 15 bits and the cache to fp16; the reference the cache
   // alone.
   EXPECT_LT(relative_difference(want, scores(folder.path(), {})), 2e-3);
-  const Run reference{.backend = BackendKind::kReference};
+  const Setting reference{.backend = BackendKind::kReference};
   EXPECT_LT(relative_difference(want, scores(folder.path(), reference)), 2e-3);
 }
 

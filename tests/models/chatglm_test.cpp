@@ -168,7 +168,7 @@ struct PackedFolder {
     test::write_file(folder / "config.json", config.dump());
     const auto checkpoint = Checkpoint::open(folder.path());
     for (const PackedLayout* layout : all_packed_layouts()) {
-      if (!layout->suits(JsonObject(checkpoint->config(), "config.json"))) continue;
+      if (!layout->suits(*checkpoint)) continue;
       const auto source = layout->find(*checkpoint, ref, rows, cols);
       if (!source) return {};
       std::vector<std::byte> bytes(rows * source->row_bytes());

@@ -31,11 +31,13 @@ struct TinyPacked {
     std::string bytes;
   };
 
-  TinyLlama plain{.hidden = 256, .ffn = 384};
+  TinyLlama plain;
   Json quantization;
   std::map<std::string, Tensor> packed;  // by name
 
   explicit TinyPacked(const Packing& p) : packing_(p) {
+    plain.hidden = 256;
+    plain.ffn = 384;
     plain.make();
     quantization = {{"quant_method", p.method}, {"bits", p.bits}, {"group_size", p.group}};
     if (p.method == "awq") {
