@@ -22,7 +22,7 @@ inline Request random_request(std::mt19937& random, size_t vocabulary, size_t mo
                               const std::vector<std::vector<TokenId>>& texts) {
   const auto up_to = [&](size_t n) { return static_cast<size_t>(random() % n); };
   Request request;
-  const size_t reply = 1 + up_to(40);
+  const size_t reply = 1 + up_to(100);
   const auto& text = texts[up_to(texts.size())];
   const size_t shared = std::min(text.size(), most - reply - 20);
   request.prompt.assign(text.begin(), text.begin() + static_cast<ptrdiff_t>(up_to(shared + 1)));
