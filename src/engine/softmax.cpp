@@ -45,10 +45,18 @@ double sum_of_weights(std::span<const float> scores, float best) {
   return std::accumulate(sums.begin(), sums.end(), 0.0);
 }
 
+// x * 0 is 0 for every finite x and NaN otherwise: sums without branches tell, in lanes for
+// vectors.
 bool all_finite(std::span<const float> values) {
-  float sum = 0;
-  for (const float value : values) sum += value * 0.0f;
-  return sum == 0.0f;
+  constexpr size_t kLanes = 16;
+  std::array<float, kLanes> sums{};
+  size_t i = 0;
+  for (; i + kLanes <= values.size(); i += kLanes) {
+    const float* row = &values[i];
+    for (size_t lane = 0; lane < kLanes; ++lane) sums[lane] += row[lane] * 0.0f;
+  }
+  for (; i < values.size(); ++i) sums[0] += values[i] * 0.0f;
+  return std::accumulate(sums.begin(), sums.end(), 0.0f) == 0.0f;
 }
 
 void check_finite(std::span<const float> logits) {

@@ -43,7 +43,7 @@ inline double exp_not_positive(double x) {
 // Sum of e^(score - best), always added in the same order: 64 running sums, then those.
 double sum_of_weights(std::span<const float> scores, float best);
 
-// Whether all are finite: one sum without branches, as x * 0 is 0 for every finite x and else NaN.
+// Whether all are finite.
 bool all_finite(std::span<const float> values);
 // Throws Error kCorrupt naming the first token whose score is not finite.
 void check_finite(std::span<const float> logits);

@@ -71,8 +71,9 @@ TEST_P(Company, RandomMixturesGiveEachRequestWhatItGetsAlone) {
     }
 
     EngineOptions options;
-    options.kv_tokens = 7 * 64;
-    options.max_batch = 5;
+    const size_t n_blocks = 4 + 3 * seed;
+    options.kv_tokens = n_blocks * 64;
+    options.max_batch = 8;
     options.prompt_chunk = 70;
     Engine engine(model, options);
     std::map<RequestId, size_t> index;
@@ -85,7 +86,7 @@ TEST_P(Company, RandomMixturesGiveEachRequestWhatItGetsAlone) {
         };
         index[engine.submit(std::move(request))] = next++;
       }
-      if (random() % 16 == 0 && next > 0) engine.cancel(1 + random() % next);
+      if (random() % 60 == 0 && next > 0) engine.cancel(1 + random() % next);
       engine.step();
     }
     for (const auto& [id, i] : index) {
@@ -99,17 +100,46 @@ TEST_P(Company, RandomMixturesGiveEachRequestWhatItGetsAlone) {
     }
     const EngineStats stats = engine.stats();
     EXPECT_EQ(stats.completed + stats.cancelled, requests.size());
-    EXPECT_EQ(stats.free_blocks + stats.cached_blocks, 7u);
-    total.preemptions += stats.preemptions;
+    EXPECT_EQ(stats.free_blocks + stats.cached_blocks, n_blocks);
     total.evicted_blocks += stats.evicted_blocks;
     total.reused_tokens += stats.reused_tokens;
     total.cancelled += stats.cancelled;
   }
   // The mixtures were hard enough to say something.
-  EXPECT_GT(total.preemptions, 3u);
   EXPECT_GT(total.evicted_blocks, 100u);
-  EXPECT_GT(total.reused_tokens, 500u);
+  EXPECT_GT(total.reused_tokens, 100u);
   EXPECT_GT(total.cancelled, 3u);
+}
+
+// Long replies that all fit at first, in memory for a third of them.
+TEST_P(Company, RepliesThatGiveTheirMemoryUpComeOutTheSame) {
+  const auto model = make(GetParam());
+  const auto vocabulary = static_cast<size_t>(model->info().vocabulary);
+  std::mt19937 random(7);
+  std::vector<Request> requests(8);
+  std::map<size_t, Completion> together;
+  EngineOptions options;
+  options.kv_tokens = 9 * 64;
+  Engine engine(model, options);
+  for (size_t i = 0; i < requests.size(); ++i) {
+    Request& request = requests[i];
+    request.prompt = test::random_ids(random, 5 + 3 * i, vocabulary);
+    request.generation.max_new_tokens = 150;
+    request.generation.do_sample = i % 2;
+    request.generation.seed = i;
+    request.generation.repetition_penalty = 1.1;
+    request.n_logprobs = 2;
+    Request copy = request;
+    copy.on_done = [&together, i](Completion done) { together[i] = std::move(done); };
+    engine.submit(std::move(copy));
+  }
+  while (engine.step()) {
+  }
+  for (size_t i = 0; i < requests.size(); ++i) {
+    SCOPED_TRACE(i);
+    expect_equal(together[i], Engine(model).run(requests[i]));
+  }
+  EXPECT_GE(engine.stats().preemptions, 2u);
 }
 
 TEST(CompanyOfTheDefaultModel, EightRepliesAtOnceAreTheRepliesAlone) {

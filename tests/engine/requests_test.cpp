@@ -325,6 +325,7 @@ TEST(NotFinite, EndsTheOneRequestAndNamesTheStep) {
   std::vector<TokenId> clean = some_ids(100);
   std::replace(clean.begin(), clean.end(), 7, 8);
   Request good = reply_to(clean, 20);
+  good.generation.seed = 1;
   good.generation.logit_bias[7] = -1000;
   const Completion want = Engine(model).run(good);
   ASSERT_EQ(want.ids.size(), 20u);

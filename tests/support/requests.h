@@ -22,7 +22,7 @@ inline Request random_request(std::mt19937& random, size_t vocabulary, size_t mo
                               const std::vector<std::vector<TokenId>>& texts) {
   const auto up_to = [&](size_t n) { return static_cast<size_t>(random() % n); };
   Request request;
-  const size_t reply = 1 + up_to(40);
+  const size_t reply = 1 + up_to(up_to(2) ? 150 : 40);
   const auto& text = texts[up_to(texts.size())];
   const size_t shared = std::min(text.size(), most - reply - 20);
   request.prompt.assign(text.begin(), text.begin() + static_cast<ptrdiff_t>(up_to(shared + 1)));
@@ -30,7 +30,7 @@ inline Request random_request(std::mt19937& random, size_t vocabulary, size_t mo
   request.prompt.insert(request.prompt.end(), own.begin(), own.end());
   GenerationConfig& config = request.generation;
   config.max_new_tokens = static_cast<int64_t>(reply);
-  config.eos_ids = {static_cast<TokenId>(up_to(vocabulary))};
+  if (up_to(4) == 0) config.eos_ids = {static_cast<TokenId>(up_to(vocabulary))};
   config.min_new_tokens = static_cast<int64_t>(up_to(4));
   config.do_sample = up_to(2) == 0;
   config.seed = random();
