@@ -202,7 +202,7 @@ class Chat(program.Case):
 
     def test_a_thought_is_folded_shown_and_never_kept(self):
         model = tiny_qwen.make(self.home / "thinker", reply="<think>hm</think> Yes")
-        term = self.chat("--template", "qwen3", model=model)
+        term = self.chat("--template", "qwen3", model=model, env={"NO_COLOR": "1"})
         term.line("?")
         term.expect(r"thought for 2 tokens / [\d.]+ m?s")
         term.expect(r"Yes\r\n")

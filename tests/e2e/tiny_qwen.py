@@ -12,7 +12,10 @@ import struct
 
 HIDDEN, LAYERS, HEADS, FFN = 64, 2, 2, 48
 ROWS = 512  # more than there are tokens, as in the real model
-VOCABULARY = [bytes([i]) for i in range(256)] + [b"<think>", b"</think>"]
+TAGS = b"<think>", b"</think>"
+# All bytes, and each tag with the starts that it is merged from.
+VOCABULARY = [bytes([i]) for i in range(256)] + [tag[:n] for tag in TAGS
+                                                 for n in range(2, len(tag) + 1)]
 END_OF_TEXT, IM_START, IM_END = (len(VOCABULARY) + i for i in range(3))
 
 CONFIG = {
@@ -63,7 +66,7 @@ def tokens_of(reply):
     """Bytes, and a token for each tag of a thought."""
     parts = re.split(rb"(</?think>)", reply.encode())
     return [token for part in parts
-            for token in ([VOCABULARY.index(part)] if part in VOCABULARY[256:] else part)]
+            for token in ([VOCABULARY.index(part)] if part in TAGS else part)]
 
 
 def spelling_weights(reply):

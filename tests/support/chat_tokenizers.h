@@ -29,10 +29,11 @@ inline std::shared_ptr<const Tokenizer> qwen3_chat_tokenizer() {
     vocabulary.bytes.push_back(name);
     vocabulary.kinds.push_back(thought ? text::TokenKind::kAdded : text::TokenKind::kSpecial);
   }
-  const std::string_view pattern = text::qwen_pattern();
   auto names = text::named_tokens(vocabulary);
+  const std::string_view pattern = text::qwen_pattern();
   return text::make_bpe_tokenizer({.bpe = text::ByteBpe(std::move(vocabulary)),
                                    .splitter = text::PieceSplitter(std::span(&pattern, 1)),
+                                   .nfc = false,
                                    .names = std::move(names),
                                    .bos_id = std::nullopt,
                                    .eos_id = std::nullopt,
