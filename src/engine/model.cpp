@@ -154,8 +154,8 @@ Plan make_plan(const std::filesystem::path& path, const LoadOptions& options) {
   p.info.stored_as = models::describe_stored(*p.checkpoint, p.stored.dtype);
   p.info.computed_as = p.precision.computed_as;
   p.info.why = p.precision.why;
-  if (!p.loras.adapters.empty() && !p.precision.convert_to) {
-    p.info.why = "adapters added in " + p.info.computed_as;
+  if (!p.loras.adapters.empty()) {
+    p.info.why += ", with adapters added";
   }
   const bool integers = options.backend == BackendKind::kFast && p.precision.quantised;
   p.info.activation_bits = integers ? static_cast<int>(p.precision.activations) : 0;
