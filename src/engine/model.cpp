@@ -217,7 +217,11 @@ void load_text(engine::LoadedModel& model, const engine::Loras& loras, size_t vo
   try {
     const auto folder = engine::tokenizer_folder(loras);
     model.model_tokenizer = folder ? Tokenizer::load(*folder) : text::load_tokenizer(c);
-    model.model_chat_format = text::detect_chat_format(text::read_chat_files(c));
+    text::ChatFiles files = text::read_chat_files(c);
+    if (!loras.empty()) {
+      files = engine::with_loras(std::move(files), loras, static_cast<int64_t>(vocabulary));
+    }
+    model.model_chat_format = text::detect_chat_format(files);
   } catch (const Error& e) {
     // A model without a readable tokenizer still runs on ids (`heng logits`); asking for text says
     // why.

@@ -6,6 +6,7 @@
 
 #include "heng/engine.h"
 #include "heng/merge.h"
+#include "support/golden.h"
 #include "support/tiny_gguf.h"
 #include "support/tiny_lora.h"
 
@@ -90,29 +91,55 @@ INSTANTIATE_TEST_SUITE_P(Registry, LoraContract, ::testing::ValuesIn(with_folder
                          [](const auto& info) { return std::string(info.param->name); });
 
 // On packed integers sums are kept in fp16: an adapter that adds nothing leaves what --dtype fp16
-// makes of the base.
-TEST(LoraOnIntegers, SumsAreInFp16) {
-  const fs::path base = fs::path(HENG_SOURCE_DIR) / "tests/engine/data/chatglm_int8";
+// makes of the base, also where columns are stored in another order.
+void expect_sums_in_fp16(const fs::path& base, const std::vector<std::string>& modules) {
   const auto files = checkpoint::Checkpoint::open(base);
   const test::TempDir dir;
   test::TinyLora lora;
-  for (const checkpoint::TensorEntry& t : files->tensors()) {
-    if (t.view.dtype != DType::kI8) continue;
-    lora.pair(t.name.substr(0, t.name.size() - 7), t.view.shape[0], t.view.shape[1]);
-  }
-  ASSERT_GE(lora.tensors.size(), 8u);
-  const auto write = [&](float times) {
-    for (auto& t : lora.tensors) {
-      if (t.name.ends_with("lora_B.weight")) {
-        for (float& x : t.values) x *= times;
-      }
+  for (const std::string& module : modules) {
+    uint64_t rows = 0, cols = 0;
+    if (const auto* t = files->find(module + ".qweight")) {  // [in / 8, out]
+      rows = t->view.shape[1];
+      cols = 8 * t->view.shape[0];
+    } else {
+      const auto* plain = files->find(module + ".weight");
+      ASSERT_NE(plain, nullptr) << module;
+      rows = plain->view.shape[0];
+      cols = plain->view.shape[1];
     }
-    lora.write(dir / "lora");
-  };
-  write(1);
+    lora.pair(module, rows, cols);
+  }
+  lora.write(dir / "lora");
   EXPECT_GT(worst_difference(scores_of(base, {dir / "lora"}), scores_of(base)), 0.1f);
-  write(0);
+  for (auto& t : lora.tensors) {
+    if (t.name.ends_with("lora_B.weight")) t.values.assign(t.values.size(), 0.0f);
+  }
+  lora.write(dir / "lora");
   EXPECT_EQ(scores_of(base, {dir / "lora"}), scores_of(base, {}, Precision::kFp16));
+}
+
+TEST(LoraOnIntegers, SumsAreInFp16) {
+  std::vector<std::string> modules;
+  for (const char* layer : {"0", "1"}) {
+    const std::string block = "transformer.encoder.layers." + std::string(layer) + ".";
+    for (const char* name : {"self_attention.query_key_value", "self_attention.dense",
+                             "mlp.dense_h_to_4h", "mlp.dense_4h_to_h"}) {
+      modules.push_back(block + name);
+    }
+  }
+  expect_sums_in_fp16(fs::path(HENG_SOURCE_DIR) / "tests/engine/data/chatglm_int8", modules);
+}
+
+TEST(LoraOnIntegers, ColumnsInActOrderMeetTheirOwnDeltas) {
+  HENG_NEEDS_GOLDEN("models/qwen1_gptq_int4_desc_act/config.json");
+  std::vector<std::string> modules;
+  for (const char* layer : {"0", "1"}) {
+    const std::string block = "transformer.h." + std::string(layer) + ".";
+    for (const char* name : {"attn.c_attn", "attn.c_proj", "mlp.w1", "mlp.w2", "mlp.c_proj"}) {
+      modules.push_back(block + name);
+    }
+  }
+  expect_sums_in_fp16(test::golden_dir() / "models/qwen1_gptq_int4_desc_act", modules);
 }
 
 }  // namespace
