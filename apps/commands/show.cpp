@@ -81,8 +81,8 @@ Facts gather(const Options& o) {
   f.tokenizer =
       part_of<Tokenizer>([&] { return AutoTokenizer::from_pretrained(path, o.model.load.loras); },
                          f.tokenizer_problem);
-  f.format =
-      part_of<ChatFormat>([&] { return AutoChatFormat::from_pretrained(path); }, f.format_problem);
+  f.format = part_of<ChatFormat>(
+      [&] { return AutoChatFormat::from_pretrained(path, o.model.load.loras); }, f.format_problem);
   if (f.format) f.format->set_defaults(f.generation);
   return f;
 }

@@ -36,7 +36,8 @@ struct AutoTokenizer {
 struct AutoChatFormat {
   // The format a checkpoint was trained with; reads no weights. Throws Error kUnsupported, listing
   // the formats there are, where its files name none that is known.
-  static std::shared_ptr<const ChatFormat> from_pretrained(const std::string& name_or_path);
+  static std::shared_ptr<const ChatFormat> from_pretrained(const std::string& name_or_path,
+                                                           const LoraFolders& loras = {});
 };
 
 // A model with its KV cache. Not thread-safe: one conversation at a time.

@@ -73,9 +73,17 @@ std::shared_ptr<const Tokenizer> AutoTokenizer::from_pretrained(const std::strin
   return Tokenizer::load(engine::tokenizer_folder(adapters).value_or(model));
 }
 
-std::shared_ptr<const ChatFormat> AutoChatFormat::from_pretrained(const std::string& name_or_path) {
+std::shared_ptr<const ChatFormat> AutoChatFormat::from_pretrained(const std::string& name_or_path,
+                                                                  const LoraFolders& loras) {
   const auto path = resolve_model(name_or_path);
-  if (auto format = text::detect_chat_format(text::read_chat_files(path))) return format;
+  text::ChatFiles files = text::read_chat_files(path);
+  if (!loras.empty()) {
+    LoadOptions options;
+    options.loras = loras;
+    const int64_t vocabulary = Model::inspect(path, options).vocabulary;
+    files = engine::with_loras(std::move(files), engine::open_loras(loras), vocabulary);
+  }
+  if (auto format = text::detect_chat_format(files)) return format;
   throw Error(
       ErrorCode::kUnsupported,
       text::no_chat_format(std::filesystem::path(path / "").parent_path().filename().string()));

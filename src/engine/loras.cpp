@@ -38,4 +38,14 @@ void check_tokenizer_fits(const Tokenizer& tokenizer, const Loras& loras, size_t
                                     : "It says it was made for \"" + printable(made_for) + "\"."));
 }
 
+text::ChatFiles with_loras(text::ChatFiles base, const Loras& loras, int64_t vocabulary) {
+  if (base.config.contains("vocab_size")) base.config["vocab_size"] = vocabulary;
+  const auto folder = tokenizer_folder(loras);
+  if (!folder) return base;
+  text::ChatFiles of_adapter = text::read_chat_files(*folder);
+  if (!of_adapter.chat_template.empty()) base.chat_template = of_adapter.chat_template;
+  if (!of_adapter.end_token.empty()) base.end_token = of_adapter.end_token;
+  return base;
+}
+
 }  // namespace heng::engine

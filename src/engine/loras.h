@@ -10,6 +10,7 @@
 
 #include "checkpoint/lora_adapter.h"
 #include "heng/model.h"
+#include "text/chat_files.h"
 
 namespace heng::engine {
 
@@ -26,5 +27,9 @@ std::optional<std::filesystem::path> tokenizer_folder(const Loras& loras);
 // Throws Error kUnsupported where `tokenizer`, out of an adapter, has tokens that the model's
 // embedding table of `vocabulary` rows lacks.
 void check_tokenizer_fits(const Tokenizer& tokenizer, const Loras& loras, size_t vocabulary);
+
+// What tells the chat format of a model with adapters: the base's files with the vocabulary of the
+// whole, and the template of the adapter whose tokenizer is used, if it has one.
+text::ChatFiles with_loras(text::ChatFiles base, const Loras& loras, int64_t vocabulary);
 
 }  // namespace heng::engine

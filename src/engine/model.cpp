@@ -154,8 +154,8 @@ Plan make_plan(const std::filesystem::path& path, const LoadOptions& options) {
   p.info.stored_as = models::describe_stored(*p.checkpoint, p.stored.dtype);
   p.info.computed_as = p.precision.computed_as;
   p.info.why = p.precision.why;
-  if (!p.loras.adapters.empty() && !p.precision.convert_to) {
-    p.info.why = "adapters added in " + p.info.computed_as;
+  if (!p.loras.adapters.empty()) {
+    p.info.why += ", with adapters added";
   }
   const bool integers = options.backend == BackendKind::kFast && p.precision.quantised;
   p.info.activation_bits = integers ? static_cast<int>(p.precision.activations) : 0;
@@ -217,7 +217,11 @@ void load_text(engine::LoadedModel& model, const engine::Loras& loras, size_t vo
   try {
     const auto folder = engine::tokenizer_folder(loras);
     model.model_tokenizer = folder ? Tokenizer::load(*folder) : text::load_tokenizer(c);
-    model.model_chat_format = text::detect_chat_format(text::read_chat_files(c));
+    text::ChatFiles files = text::read_chat_files(c);
+    if (!loras.empty()) {
+      files = engine::with_loras(std::move(files), loras, static_cast<int64_t>(vocabulary));
+    }
+    model.model_chat_format = text::detect_chat_format(files);
   } catch (const Error& e) {
     // A model without a readable tokenizer still runs on ids (`heng logits`); asking for text says
     // why.

@@ -242,6 +242,7 @@ WeightSource add_deltas(WeightSource source, const TensorRef& ref, const LoraSta
   if (sum->empty() && out.format == &format) return out;
   out.format = &format;
   out.data = nullptr;
+  out.input_order = nullptr;  // sums have their columns as the inputs come
   out.read_rows = [sum](uint64_t first, uint64_t n, std::byte* rows) {
     sum->read_rows(first, n, rows);
   };

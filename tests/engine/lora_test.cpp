@@ -374,6 +374,19 @@ TEST_F(Lora, ATokenizerWithMoreTokensThanRowsIsRefused) {
   }
 }
 
+// 49,954 rows are Chinese-Alpaca's, whatever the base's configuration says.
+TEST(LoraOfAlpaca, TheChatFormatIsThatOfTheWhole) {
+  HENG_NEEDS_GOLDEN("ref/chinese_alpaca_alpaca/cases.json");
+  const fs::path folder = test::golden_dir() / "models/chinese_alpaca";
+  const fs::path base = folder / "base_llama_hf_fp16", lora = folder / "lora_alpaca";
+  EXPECT_THROW(AutoChatFormat::from_pretrained(base), Error);
+  EXPECT_EQ(AutoChatFormat::from_pretrained(base, {lora})->name(), "chinese-alpaca");
+  LoadOptions options;
+  options.loras = {lora};
+  EXPECT_EQ(Model::load(base, options)->chat_format().name(), "chinese-alpaca");
+  EXPECT_EQ(AutoTokenizer::from_pretrained(base, {lora})->size(), 49954u);
+}
+
 TEST_F(Lora, InfoNamesAdaptersAndCountsTheirMemory) {
   const TinyLlama model = small_llama();
   model.write_hf(base(), DType::kF16);
