@@ -272,6 +272,41 @@ TEST(Quantize, CarriesASentencePieceVocabularyAndTheChatTemplate) {
   EXPECT_EQ(types[299], 5);
 }
 
+// Hugging Face's vocabularies of tests/text/data, which are small ones of the real kinds.
+TEST(Quantize, CarriesHuggingFacesVocabularies) {
+  for (const auto& [kind, pre] : {std::pair{"qwen2", "qwen2"},
+                                  {"qwen2_files", "qwen2"},
+                                  {"llama3", "llama-bpe"},
+                                  {"smollm2", "smollm"}}) {
+    const TempDir folder, out;
+    fs::copy(fs::path(HENG_SOURCE_DIR) / "tests/text/data" / kind, folder.path(),
+             fs::copy_options::recursive);
+    const auto before = Tokenizer::load(folder.path());
+    test::TinyLlama llama;
+    llama.vocabulary = before->size() + 7;
+    llama.make().write_hf(folder.path());
+    const auto report = write_gguf(folder.path(), out / "m.gguf", "q8_0");
+    EXPECT_TRUE(report.notes.empty()) << kind << ": " << report.notes[0];
+    const auto file = Checkpoint::open(out / "m.gguf");
+    EXPECT_EQ(JsonObject(file->config(), "m.gguf").string("tokenizer.ggml.pre"), pre);
+    expect_same_tokens(*before, *Tokenizer::load(out / "m.gguf"));
+  }
+}
+
+TEST(Quantize, AVocabularyThatGgufHasNoFormForIsNoted) {
+  for (const char* kind : {"llama2", "gpt2_prefix"}) {
+    const TempDir folder, out;
+    fs::copy(fs::path(HENG_SOURCE_DIR) / "tests/text/data" / kind, folder.path(),
+             fs::copy_options::recursive);
+    test::TinyLlama llama;
+    llama.vocabulary = Tokenizer::load(folder.path())->size();
+    llama.make().write_hf(folder.path());
+    const auto report = write_gguf(folder.path(), out / "m.gguf", "q8_0");
+    ASSERT_EQ(report.notes.size(), 1u) << kind;
+    EXPECT_NE(report.notes[0].find("no tokenizer"), std::string::npos) << kind;
+  }
+}
+
 TEST(Quantize, AModelWithoutATokenizerRunsOnIdsAndIsNoted) {
   const TempDir folder, out;
   test::TinyLlama().make().write_hf(folder.path());
