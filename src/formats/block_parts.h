@@ -67,10 +67,22 @@ inline float inverse_step(float step) {
   return std::abs(inverse) <= std::numeric_limits<float>::max() ? inverse : 0.0f;
 }
 
+// The largest magnitude of `n` weights. By bit patterns, which order magnitudes as integers: such a
+// loop becomes vector code, one over floats does not. Any NaN counts as the largest.
+inline float largest_magnitude(const float* weights, size_t n) {
+  int32_t largest = 0;
+  for (size_t i = 0; i < n; ++i) {
+    const int32_t bits = __builtin_bit_cast(int32_t, weights[i]) & 0x7fffffff;
+    largest = largest > bits ? largest : bits;
+  }
+  return __builtin_bit_cast(float, largest);
+}
+
 // Cuts the fraction off into [0, max]; NaN gives 0. Callers add the half that makes it round.
 inline uint8_t cut_to_level(float value, int max) {
-  if (!(value > 0.0f)) return 0;
-  return static_cast<uint8_t>(value < static_cast<float>(max) ? static_cast<int>(value) : max);
+  const auto most = static_cast<float>(max);
+  const float above = value > 0.0f ? value : 0.0f;
+  return static_cast<uint8_t>(static_cast<int>(above < most ? above : most));
 }
 
 }  // namespace heng::formats

@@ -32,11 +32,10 @@ struct Q4_0 {
   // The weight of largest magnitude, the first of equals, becomes level 0, that is -8 steps: the
   // range has one more level on that side. REQUIRES: finite weights.
   static void encode(const float* weights, Block& block) {
-    float extreme = 0.0f;
-    for (size_t i = 0; i < kLength; ++i) {
-      if (std::abs(weights[i]) > std::abs(extreme)) extreme = weights[i];
-    }
-    const float step = extreme / -8.0f;
+    const float largest = largest_magnitude(weights, kLength);
+    size_t first = 0;
+    while (first + 1 < kLength && std::abs(weights[first]) != largest) ++first;
+    const float step = weights[first] / -8.0f;
     const float inverse = inverse_step(step);
     uint8_t q[kLength];
     for (size_t i = 0; i < kLength; ++i) q[i] = cut_to_level(weights[i] * inverse + 8.5f, 15);

@@ -2,8 +2,6 @@
 // weight. Source: ggml's block_q8_0, dequantize_row_q8_0, quantize_row_q8_0_ref.
 #pragma once
 
-#include <algorithm>
-
 #include "base/half.h"
 #include "formats/block_format.h"
 #include "formats/block_parts.h"
@@ -32,15 +30,16 @@ struct Q8_0 {
 
   // Scale = largest magnitude / 127; halves round away from zero. REQUIRES: finite weights.
   static void encode(const float* weights, Block& block) {
-    float largest = 0.0f;
-    for (size_t i = 0; i < kLength; ++i) largest = std::max(largest, std::abs(weights[i]));
-    const float step = largest / 127.0f;
+    const float step = largest_magnitude(weights, kLength) / 127.0f;
     const float inverse = inverse_step(step);
     block.d = float_to_half(step);
     for (size_t i = 0; i < kLength; ++i) {
-      const float level = std::round(weights[i] * inverse);
+      const float exact = weights[i] * inverse;
       // The comparison leaves NaN out, which has no integer.
-      block.qs[i] = std::abs(level) <= 127.0f ? static_cast<int8_t>(level) : int8_t{0};
+      const float value = std::abs(exact) < 127.5f ? exact : 0.0f;
+      const int whole = static_cast<int>(value);
+      const float rest = value - static_cast<float>(whole);
+      block.qs[i] = static_cast<int8_t>(whole + (rest >= 0.5f ? 1 : 0) - (rest <= -0.5f ? 1 : 0));
     }
   }
 };

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <vector>
 
+#include "formats/block_parts.h"
 #include "heng/error.h"
 
 namespace heng::models {
@@ -15,10 +16,7 @@ namespace {
 constexpr uint64_t kRowBand = 16;
 
 bool all_finite(std::span<const float> values) {
-  // No early end, so that the compiler can take many at once; |x| - |x| is 0 or NaN.
-  float sum = 0;
-  for (const float x : values) sum += x - x;
-  return sum == 0;
+  return std::isfinite(formats::largest_magnitude(values.data(), values.size()));
 }
 
 // What would leave no trace in the new type: a grid laid over infinity, or a number that fp16 has
@@ -28,12 +26,10 @@ void check_values(const WeightSource& source, std::span<const float> row,
   constexpr float kLargestHalf = 65504.0f;
   if (to.expand_block != nullptr && !all_finite(row)) fail_not_finite(source.name);
   if (to.dtype != DType::kF16) return;
-  for (const float x : row) {
-    if (std::abs(x) <= kLargestHalf) continue;
-    throw Error(ErrorCode::kUnsupported, source.name +
-                                             ": holds a value beyond 65,504, the largest of fp16. "
-                                             "Use bf16 or fp32.");
-  }
+  if (formats::largest_magnitude(row.data(), row.size()) <= kLargestHalf) return;
+  throw Error(ErrorCode::kUnsupported, source.name +
+                                           ": holds a value beyond 65,504, the largest of fp16. "
+                                           "Use bf16 or fp32.");
 }
 
 void convert_part(const WeightSource& source, uint64_t begin, uint64_t end,
