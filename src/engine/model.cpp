@@ -214,16 +214,22 @@ void check_memory(Plan& p, const LoadOptions& options) {
 
 void load_text(engine::LoadedModel& model, const engine::Loras& loras, size_t vocabulary) {
   const Checkpoint& c = *model.checkpoint;
-  try {
+  const auto keep = [](std::string& problem, const auto& read) {
+    try {
+      read();
+    } catch (const Error& e) {
+      if (e.code() != ErrorCode::kNotFound && e.code() != ErrorCode::kUnsupported) throw;
+      problem = e.what();
+    }
+  };
+  // A model without a readable tokenizer still runs on ids (`heng logits`), one without a readable
+  // template on text that is continued; asking for more says why.
+  keep(model.tokenizer_problem, [&] {
     const auto folder = engine::tokenizer_folder(loras);
     model.model_tokenizer = folder ? Tokenizer::load(*folder) : text::load_tokenizer(c);
-    model.model_chat_format = text::detect_chat_format(text::read_chat_files(c));
-  } catch (const Error& e) {
-    // A model without a readable tokenizer still runs on ids (`heng logits`); asking for text says
-    // why.
-    if (e.code() != ErrorCode::kNotFound && e.code() != ErrorCode::kUnsupported) throw;
-    model.tokenizer_problem = e.what();
-  }
+  });
+  keep(model.chat_problem,
+       [&] { model.model_chat_format = text::detect_chat_format(text::read_chat_files(c)); });
   if (c.generation_config()) {
     model.generation =
         engine::generation_config_from_json(*c.generation_config(), "generation_config.json");
@@ -250,6 +256,7 @@ const Tokenizer& LoadedModel::tokenizer() const {
 }
 
 const ChatFormat& LoadedModel::chat_format() const {
+  if (!chat_problem.empty()) throw Error(ErrorCode::kUnsupported, chat_problem);
   if (!model_chat_format) {
     throw Error(ErrorCode::kUnsupported, text::no_chat_format(model_info.name));
   }

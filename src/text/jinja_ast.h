@@ -30,21 +30,21 @@ enum class Operator {
 
 struct Expression {
   enum class Kind {
-    kConstant,     // constant
-    kName,         // name
-    kList,         // parts
-    kTuple,        // parts
-    kDict,         // parts: key, value, key, value, ...
-    kAttribute,    // parts[0] . name
-    kItem,         // parts[0] [ parts[1] ]
-    kSlice,        // parts[0] [ parts[1] : parts[2] : parts[3] ], nullptr where left out
-    kCall,         // parts[0] ( the others )
-    kFilter,       // parts[0] | name ( the others )
-    kTest,         // parts[0] is name ( the others )
-    kNot,          // parts[0], and so on
+    kConstant,   // constant
+    kName,       // name
+    kList,       // parts
+    kTuple,      // parts
+    kDict,       // parts: key, value, key, value, ...
+    kAttribute,  // parts[0] . name
+    kItem,       // parts[0] [ parts[1] ]
+    kSlice,      // parts[0] [ parts[1] : parts[2] : parts[3] ], nullptr where left out
+    kCall,       // parts[0] ( the others )
+    kFilter,     // parts[0] | name ( the others )
+    kTest,       // parts[0] is name ( the others )
+    kNot,        // parts[0], and so on
     kNegate,
     kPlus,
-    kBinary,       // parts[0] operators[0] parts[1]
+    kBinary,  // parts[0] operators[0] parts[1]
     kAnd,
     kOr,
     kCompare,      // parts[0] operators[0] parts[1] operators[1] parts[2] ...

@@ -50,7 +50,8 @@ Value filter_int(Run& run, const Value& value, const Arguments& arguments) {
   if (value.is(Kind::kString)) {
     run.charge(value.text().size());
     const std::string digits = digits_of(value.text());
-    const char *begin = digits.data() + digits.starts_with('+'), *end = digits.data() + digits.size();
+    const char *begin = digits.data() + digits.starts_with('+'),
+               *end = digits.data() + digits.size();
     int64_t integer = 0;
     const auto [stop, error] = std::from_chars(begin, end, integer);
     if (error == std::errc::result_out_of_range) run.refuse("an integer beyond 64 bits");
@@ -134,7 +135,7 @@ Value filter_trim(Run& run, const Value& value, const Arguments& arguments) {
   const Text* chars = given.text_or_none(0);
   const Text text = to_text(run, value);
   if (!chars) return strip(text, Side::kBoth, std::nullopt);
-  run.charge(chars->size());
+  run.charge_bytes(text.size() * chars->size());
   return strip(text, Side::kBoth, chars->bytes());
 }
 
@@ -143,9 +144,9 @@ Value filter_replace(Run& run, const Value& value, const Arguments& arguments) {
   const Text text = to_text(run, value);
   const Text from = to_text(run, given.need(0)), to = to_text(run, given.need(1));
   const bool all = !given.find(2) || given.find(2)->is(Kind::kNone);
-  // Every character may grow to `to`.
-  if (to.size() > from.size()) run.charge_bytes((text.size() / std::max<size_t>(from.size(), 1)) *
-                                                to.size());
+  const size_t most_hits = text.size() / std::max<size_t>(from.size(), 1) + 1;
+  run.charge(most_hits / 4);
+  if (to.size() > from.size()) run.charge_bytes(most_hits * to.size());
   return replace(text, from.bytes(), to, all ? -1 : given.integer_or(2, -1));
 }
 
@@ -221,8 +222,8 @@ Parameters::Parameters(Run& run, const std::string& callee,
   }
   for (size_t i = 0; i < arguments.positional.size(); ++i) values_[i] = &arguments.positional[i];
   for (const auto& [name, value] : arguments.named) {
-    const size_t i = static_cast<size_t>(std::find(names_.begin(), names_.end(), name) -
-                                         names_.begin());
+    const size_t i =
+        static_cast<size_t>(std::find(names_.begin(), names_.end(), name) - names_.begin());
     if (i == names_.size()) run.fail(callee + ": has no argument \"" + printable(name) + "\"");
     if (values_[i]) run.fail(callee + ": the argument \"" + name + "\" twice");
     values_[i] = &value;
@@ -249,8 +250,7 @@ int64_t Parameters::integer_or(size_t index, int64_t otherwise) const {
   const Value* value = find(index);
   if (!value) return otherwise;
   if (value->is_integer()) return value->integer();
-  run_.fail(callee_ + ": expected an int as \"" + names_[index] + "\", found " +
-            type_name(*value));
+  run_.fail(callee_ + ": expected an int as \"" + names_[index] + "\", found " + type_name(*value));
 }
 
 bool Parameters::truth_or(size_t index, bool otherwise) const {

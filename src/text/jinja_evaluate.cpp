@@ -20,7 +20,7 @@ const Value* Interpreter::find(std::string_view name) const {
 Value Interpreter::look_up(const std::string& name) const {
   if (const Value* value = find(name)) return *value;
   // What Jinja defines and the subset lacks must not pass for undefined.
-  constexpr std::array<std::string_view, 7> kLeftOut = {"self",    "caller", "varargs", "kwargs",
+  constexpr std::array<std::string_view, 7> kLeftOut = {"self",   "caller", "varargs", "kwargs",
                                                         "lipsum", "cycler", "joiner"};
   if (std::find(kLeftOut.begin(), kLeftOut.end(), name) != kLeftOut.end()) {
     run_.refuse("the name \"" + name + "\"");

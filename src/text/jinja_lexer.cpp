@@ -24,8 +24,8 @@ bool is_name_part(char c) {
 
 // Longest first.
 constexpr std::array<std::string_view, 26> kOperators = {
-    "//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]",
-    "(",  ")",  "{",  "}",  ">",  "<",  "=", ".", ":", "|", ",", ";"};
+    "//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[",
+    "]",  "(",  ")",  "{",  "}",  ">",  "<", "=", ".", ":", "|", ",", ";"};
 
 class Lexer {
  public:
@@ -178,8 +178,8 @@ class Lexer {
       skip_digits();
     }
     if (!is_index && (next_is("e") || next_is("E"))) {
-      const bool sign = at_ + 1 < source_.size() &&
-                        (source_[at_ + 1] == '+' || source_[at_ + 1] == '-');
+      const bool sign =
+          at_ + 1 < source_.size() && (source_[at_ + 1] == '+' || source_[at_ + 1] == '-');
       if (digit_at(at_ + 1 + sign)) {
         is_float = true;
         at_ += 1 + sign;

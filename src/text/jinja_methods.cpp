@@ -8,24 +8,24 @@ namespace heng::text::jinja {
 namespace {
 
 constexpr std::array<std::string_view, 16> kTextMethods = {
-    "strip",      "lstrip",     "rstrip", "split", "rsplit",  "splitlines",   "startswith",
-    "endswith",   "replace",    "upper",  "lower", "title",   "capitalize",   "join",
-    "removeprefix", "removesuffix"};
+    "strip",      "lstrip",   "rstrip",       "split",       "rsplit", "splitlines",
+    "startswith", "endswith", "replace",      "upper",       "lower",  "title",
+    "capitalize", "join",     "removeprefix", "removesuffix"};
 constexpr std::array<std::string_view, 4> kDictMethods = {"get", "items", "keys", "values"};
 
 // Those that Python has besides. To take them for missing keys would give other text in silence.
 constexpr std::array<std::string_view, 31> kOtherTextMethods = {
-    "casefold",  "center",       "count",     "encode",    "expandtabs", "find",
-    "format",    "format_map",   "index",     "isalnum",   "isalpha",    "isascii",
-    "isdecimal", "isdigit",      "isidentifier", "islower", "isnumeric", "isprintable",
-    "isspace",   "istitle",      "isupper",   "ljust",     "maketrans",  "partition",
-    "rfind",     "rindex",       "rjust",     "rpartition", "swapcase",  "translate",
+    "casefold",  "center",     "count",        "encode",     "expandtabs", "find",
+    "format",    "format_map", "index",        "isalnum",    "isalpha",    "isascii",
+    "isdecimal", "isdigit",    "isidentifier", "islower",    "isnumeric",  "isprintable",
+    "isspace",   "istitle",    "isupper",      "ljust",      "maketrans",  "partition",
+    "rfind",     "rindex",     "rjust",        "rpartition", "swapcase",   "translate",
     "zfill"};
 constexpr std::array<std::string_view, 7> kOtherDictMethods = {
     "clear", "copy", "fromkeys", "pop", "popitem", "setdefault", "update"};
-constexpr std::array<std::string_view, 11> kListMethods = {
-    "append", "clear", "copy", "count", "extend", "index", "insert", "pop", "remove", "reverse",
-    "sort"};
+constexpr std::array<std::string_view, 11> kListMethods = {"append", "clear",   "copy",   "count",
+                                                           "extend", "index",   "insert", "pop",
+                                                           "remove", "reverse", "sort"};
 
 template <size_t kSize>
 bool has(const std::array<std::string_view, kSize>& names, const std::string& name) {
@@ -34,13 +34,12 @@ bool has(const std::array<std::string_view, kSize>& names, const std::string& na
 
 Value text_list(Run& run, std::vector<Text> parts) {
   std::vector<Value> items;
-  run.charge(2 * parts.size());
+  run.charge(4 * parts.size());
   for (Text& part : parts) items.emplace_back(std::move(part));
   return make_list(run, std::move(items));
 }
 
-Value split_text(Run& run, const Text& text, const std::string& name,
-                 const Arguments& arguments) {
+Value split_text(Run& run, const Text& text, const std::string& name, const Arguments& arguments) {
   const Parameters given(run, name, {"sep", "maxsplit"}, arguments);
   const Text* separator = given.text_or_none(0);
   const int64_t most = given.integer_or(1, -1);
@@ -66,8 +65,7 @@ Value split_text(Run& run, const Text& text, const std::string& name,
 }
 
 bool has_affix(const Text& text, const Text& affix, bool at_start) {
-  return at_start ? text.bytes().starts_with(affix.bytes())
-                  : text.bytes().ends_with(affix.bytes());
+  return at_start ? text.bytes().starts_with(affix.bytes()) : text.bytes().ends_with(affix.bytes());
 }
 
 // The argument may be a tuple of which one must fit.
@@ -104,16 +102,13 @@ Value join_texts(Run& run, const Text& text, const Arguments& arguments) {
   return call_filter(run, "join", given.need(0), {{text}, {}});
 }
 
-Value strip_text(Run& run, const Text& text, const std::string& name,
-                 const Arguments& arguments) {
+Value strip_text(Run& run, const Text& text, const std::string& name, const Arguments& arguments) {
   const Parameters given(run, name, {"chars"}, arguments);
   const Text* chars = given.text_or_none(0);
   run.charge_bytes(text.size());
-  const Side side = name == "strip"    ? Side::kBoth
-                    : name == "lstrip" ? Side::kLeft
-                                       : Side::kRight;
+  const Side side = name == "strip" ? Side::kBoth : name == "lstrip" ? Side::kLeft : Side::kRight;
   if (!chars) return strip(text, side, std::nullopt);
-  run.charge(chars->size());
+  run.charge_bytes(text.size() * chars->size());
   return strip(text, side, chars->bytes());
 }
 

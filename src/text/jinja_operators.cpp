@@ -284,14 +284,13 @@ Value item(Run& run, const Value& object, const Value& key) {
   if (key.is_integer()) {
     if (object.is(Kind::kString)) {
       const std::vector<size_t> starts = character_starts(object.text());
-      run.charge_bytes(object.text().size());
+      run.charge(object.text().size() / 4);
       const auto at = index_in(key.integer(), starts.size() - 1);
       if (at) return object.text().slice(starts[*at], starts[*at + 1]);
     } else if (object.is(Kind::kList)) {
       const auto& items = object.list().items;
       if (const auto at = index_in(key.integer(), items.size())) return items[*at];
-    } else if (object.is(Kind::kIterable) &&
-               object.iterable().kind == Iterable::Kind::kRange) {
+    } else if (object.is(Kind::kIterable) && object.iterable().kind == Iterable::Kind::kRange) {
       const auto& items = object.iterable().items;
       if (const auto at = index_in(key.integer(), items.size())) return items[*at];
     }
@@ -307,15 +306,14 @@ Value slice(Run& run, const Value& object, const Value& first, const Value& last
   need_defined(run, object);
   if (object.is(Kind::kString)) {
     const std::vector<size_t> starts = character_starts(object.text());
-    run.charge_bytes(object.text().size());
+    run.charge(object.text().size() / 4);
     Text text;
     for (const size_t i : slice_indices(run, first, last, step, starts.size() - 1)) {
       text.append(object.text(), starts[i], starts[i + 1]);
     }
     return text;
   }
-  const bool range =
-      object.is(Kind::kIterable) && object.iterable().kind == Iterable::Kind::kRange;
+  const bool range = object.is(Kind::kIterable) && object.iterable().kind == Iterable::Kind::kRange;
   if (!object.is(Kind::kList) && !range) run.fail("a " + type_name(object) + " cannot be sliced");
   const auto& items = range ? object.iterable().items : object.list().items;
   std::vector<Value> out;

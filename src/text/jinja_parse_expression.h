@@ -35,8 +35,8 @@ class ExpressionParser {
   }
   [[noreturn]] void fail_here(const std::string& expected) const;
 
-  ExpressionPtr expression();          // with "a if b else c"
-  ExpressionPtr without_condition();   // the same without
+  ExpressionPtr expression();                       // with "a if b else c"
+  ExpressionPtr without_condition();                // the same without
   ExpressionPtr tuple(bool with_condition = true);  // "a" or "a, b"
   ExpressionPtr primary();
 

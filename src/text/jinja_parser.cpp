@@ -193,7 +193,7 @@ class StatementParser {
       return all;
     }
     Target one{.name = in_.expect_name(), .offset = offset};
-    constexpr std::array<std::string_view, 6> kConstants = {"true", "True", "false",
+    constexpr std::array<std::string_view, 6> kConstants = {"true",  "True", "false",
                                                             "False", "none", "None"};
     if (std::find(kConstants.begin(), kConstants.end(), one.name) != kConstants.end()) {
       in_.fail(offset, "\"" + one.name + "\" cannot be assigned to");

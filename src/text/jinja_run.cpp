@@ -9,8 +9,7 @@ std::string place_of(std::string_view source, std::string_view file, size_t offs
   const size_t line_begin = before.rfind('\n') + 1;  // npos + 1 is 0
   const auto begins_character = [](char c) { return (static_cast<uint8_t>(c) & 0xC0) != 0x80; };
   const auto line = std::count(before.begin(), before.end(), '\n');
-  const auto column =
-      std::count_if(before.begin() + line_begin, before.end(), begins_character);
+  const auto column = std::count_if(before.begin() + line_begin, before.end(), begins_character);
   return std::string(file) + ":" + std::to_string(line + 1) + ":" + std::to_string(column + 1);
 }
 

@@ -102,7 +102,8 @@ Value filter_sort(Run& run, const Value& value, const Arguments& arguments) {
   if (path && path->is(Kind::kString) && path->bytes().find(',') != std::string::npos) {
     run.refuse("sorting by several attributes");
   }
-  return sorted(run, items_of(run, value), given.truth_or(0, false), given.truth_or(1, false), path);
+  return sorted(run, items_of(run, value), given.truth_or(0, false), given.truth_or(1, false),
+                path);
 }
 
 Value filter_dictsort(Run& run, const Value& value, const Arguments& arguments) {

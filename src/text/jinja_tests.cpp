@@ -10,10 +10,9 @@ namespace heng::text::jinja {
 namespace {
 
 bool is_sequence(const Value& value) {
-  const bool range =
-      value.is(Kind::kIterable) && value.iterable().kind == Iterable::Kind::kRange;
-  return range || value.is(Kind::kUndefined) || value.is(Kind::kString) ||
-         value.is(Kind::kList) || value.is(Kind::kDict);
+  const bool range = value.is(Kind::kIterable) && value.iterable().kind == Iterable::Kind::kRange;
+  return range || value.is(Kind::kUndefined) || value.is(Kind::kString) || value.is(Kind::kList) ||
+         value.is(Kind::kDict);
 }
 
 bool is_callable(const Value& value) {
@@ -35,9 +34,7 @@ constexpr std::array<std::pair<std::string_view, Test>, 14> kTests = {{
     {"mapping", [](const Value& v) { return v.is(Kind::kDict); }},
     {"sequence", is_sequence},
     {"iterable",
-     [](const Value& v) {
-       return is_sequence(v) || v.is(Kind::kIterable) || v.is(Kind::kLoop);
-     }},
+     [](const Value& v) { return is_sequence(v) || v.is(Kind::kIterable) || v.is(Kind::kLoop); }},
     {"callable", is_callable},
 }};
 
@@ -67,8 +64,7 @@ bool is_even(Run& run, const Value& value) {
 
 }  // namespace
 
-bool call_test(Run& run, const std::string& name, const Value& value,
-               const Arguments& arguments) {
+bool call_test(Run& run, const std::string& name, const Value& value, const Arguments& arguments) {
   run.charge();
   for (const auto& [known, test] : kTests) {
     if (name != known) continue;

@@ -3,6 +3,7 @@
 #include <utf8proc.h>
 
 #include <cstdint>
+#include <cstring>
 
 #include "text/utf8.h"
 
@@ -89,7 +90,8 @@ Text Text::of_message(std::string bytes) {
 }
 
 void Text::append(const Text& other, size_t begin, size_t end) {
-  if (other.marks_.empty()) return append(std::string_view(other.bytes_).substr(begin, end - begin));
+  if (other.marks_.empty())
+    return append(std::string_view(other.bytes_).substr(begin, end - begin));
   marks_.resize(bytes_.size(), 0);
   bytes_.append(other.bytes_, begin, end - begin);
   marks_.append(other.marks_, begin, end - begin);
@@ -121,6 +123,11 @@ std::vector<size_t> character_starts(const Text& text) {
   }
   starts.push_back(text.size());
   return starts;
+}
+
+size_t find_bytes(std::string_view text, std::string_view what, size_t at) {
+  const void* hit = memmem(text.data() + at, text.size() - at, what.data(), what.size());
+  return hit ? static_cast<size_t>(static_cast<const char*>(hit) - text.data()) : std::string::npos;
 }
 
 Text strip(const Text& text, Side side, std::optional<std::string_view> chars) {
@@ -169,7 +176,7 @@ std::vector<Text> split(const Text& text, std::string_view separator, int64_t mo
   std::vector<Text> parts;
   size_t at = 0;
   while (most < 0 || static_cast<int64_t>(parts.size()) < most) {
-    const size_t hit = text.bytes().find(separator, at);
+    const size_t hit = find_bytes(text.bytes(), separator, at);
     if (hit == std::string::npos) break;
     parts.push_back(text.slice(at, hit));
     at = hit + separator.size();
@@ -206,7 +213,7 @@ Text replace(const Text& text, std::string_view from, const Text& to, int64_t mo
       at += length;
       continue;
     }
-    const size_t hit = text.bytes().find(from, at);
+    const size_t hit = find_bytes(text.bytes(), from, at);
     if (hit == std::string::npos) break;
     out.append(text, at, hit);
     out.append(to);

@@ -40,6 +40,9 @@ bool is_space(char32_t c);
 // Where each character begins, and the size at the end.
 std::vector<size_t> character_starts(const Text& text);
 
+// Where `what` is first found from `at` on, or npos: in linear time, as std::string::find is not.
+size_t find_bytes(std::string_view text, std::string_view what, size_t at);
+
 enum class Side { kLeft, kRight, kBoth };
 // `chars`: what is taken away; nullopt: white space.
 Text strip(const Text& text, Side side, std::optional<std::string_view> chars);

@@ -117,8 +117,8 @@ Value Value::undefined(std::string name) {
 
 std::string type_name(const Value& value) {
   static constexpr std::array<std::string_view, 12> kNames = {
-      "undefined value", "None", "bool",     "int",       "float", "str",
-      "list",            "dict", "iterator", "namespace", "loop",  "function"};
+      "undefined value", "None",      "bool", "int",     "float", "str", "list", "dict",
+      "iterator",        "namespace", "loop", "function"};
   return value.is_tuple() ? "tuple" : std::string(kNames[static_cast<size_t>(value.kind())]);
 }
 
@@ -230,7 +230,7 @@ bool contains(Run& run, const Value& container, const Value& item) {
   if (container.is(Kind::kString)) {
     if (!item.is(Kind::kString)) run.fail("'in' a str: expected a str, found " + type_name(item));
     run.charge_bytes(container.text().size());
-    return container.bytes().find(item.bytes()) != std::string::npos;
+    return find_bytes(container.bytes(), item.bytes(), 0) != std::string::npos;
   }
   if (container.is(Kind::kDict)) {
     if (!has_hash(item)) run.fail("a " + type_name(item) + " cannot be the key of a dict");
@@ -307,7 +307,7 @@ int64_t length_of(Run& run, const Value& value) {
     case Kind::kUndefined:
       return 0;
     case Kind::kString:
-      run.charge_bytes(value.text().size());
+      run.charge(value.text().size() / 4);
       return static_cast<int64_t>(character_starts(value.text()).size()) - 1;
     case Kind::kList:
       return static_cast<int64_t>(value.list().items.size());
