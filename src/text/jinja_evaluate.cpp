@@ -11,6 +11,7 @@ namespace heng::text::jinja {
 
 const Value* Interpreter::find(std::string_view name) const {
   for (const Scope* scope = scope_; scope; scope = scope->outer) {
+    run_.charge();
     const auto found = scope->names.find(name);
     if (found != scope->names.end()) return &found->second;
   }
@@ -175,6 +176,7 @@ Value Interpreter::evaluate_call(const Expression& e) {
 Value Interpreter::call_macro(const Statement& macro, Arguments arguments) {
   const Level level(*this);
   const auto& parameters = macro.parameters;
+  run_.charge(parameters.size() * (1 + arguments.named.size()));
   if (arguments.positional.size() > parameters.size()) {
     run_.fail("macro " + macro.name + ": takes at most " + std::to_string(parameters.size()) +
               " arguments");
