@@ -30,9 +30,10 @@ inline std::shared_ptr<const Tokenizer> qwen3_chat_tokenizer() {
     vocabulary.kinds.push_back(thought ? text::TokenKind::kAdded : text::TokenKind::kSpecial);
   }
   const std::string_view pattern = text::qwen_pattern();
+  auto names = text::named_tokens(vocabulary);
   return text::make_bpe_tokenizer({.bpe = text::ByteBpe(std::move(vocabulary)),
                                    .splitter = text::PieceSplitter(std::span(&pattern, 1)),
-                                   .nfc = false,
+                                   .names = std::move(names),
                                    .bos_id = std::nullopt,
                                    .eos_id = std::nullopt,
                                    .prefix = {},

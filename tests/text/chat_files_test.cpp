@@ -109,7 +109,7 @@ TEST_F(ChatFilesTest, DamagedFilesAreNamed) {
 TEST_F(ChatFilesTest, LlamasAreToldByTheirPrograms) {
   EXPECT_EQ(detect(kLlama, tokenizer(kLlama2Program, "</s>")), "llama2-chat");
   const std::string with_default = "{% if not '<<SYS>>' in messages[0]['content'] %}{% endif %}";
-  EXPECT_EQ(detect(kLlama, tokenizer(with_default + kLlama2Program, "</s>")), "");
+  EXPECT_EQ(detect(kLlama, tokenizer(with_default + kLlama2Program, "</s>")), "jinja");
   const std::string chinese =
       "{% set system_message = 'You are a helpful assistant. "
       "你是一个乐于助人的助手。' %}" +

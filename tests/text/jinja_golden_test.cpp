@@ -27,7 +27,7 @@ TEST(JinjaGolden, EveryTemplateGivesWhatJinja2GivesOrIsRefused) {
       EXPECT_EQ(output, row.value("output", "an error")) << source;
     } catch (const Error& e) {
       EXPECT_FALSE(row.contains("output")) << source << "\n" << e.what();
-      if (row.contains("refused")) EXPECT_EQ(e.code(), ErrorCode::kUnsupported) << source;
+      EXPECT_TRUE(!row.contains("refused") || e.code() == ErrorCode::kUnsupported) << source;
       EXPECT_TRUE(std::string_view(e.what()).starts_with("t:")) << e.what();
     }
   }

@@ -30,8 +30,8 @@ std::string problem(std::string_view source, ErrorCode code = ErrorCode::kInvali
 }
 
 TEST(Jinja, ErrorsSayWhereAndWhat) {
-  EXPECT_EQ(problem("a\n{{ x.y.z }}"), "t:2:7: 'x' is undefined");
-  EXPECT_EQ(problem("\xE4\xBD\xA0{{ 1 / 0 }}"), "t:1:6: division by zero") << "columns: characters";
+  EXPECT_EQ(problem("a\n{{ x.y.z }}"), "t:2:5: 'x' is undefined");
+  EXPECT_EQ(problem("\xE4\xBD\xA0{{ 1 / 0 }}"), "t:1:7: division by zero") << "columns: characters";
   EXPECT_EQ(problem("{{ raise_exception('no roles') }}"), "t:1:19: the template says: no roles");
   EXPECT_EQ(problem("\n\n  {% include 'x' %}", ErrorCode::kUnsupported),
             "t:3:6: the tag \"include\" is not supported; supported: if, for, set, macro, break, "
@@ -58,7 +58,7 @@ TEST(Jinja, HostileTemplatesEndWithAnErrorSoon) {
   const std::string chain = "{{ 1" + std::string(100000, '+') + "1 }}";
   std::string sum = "{{ 1", nested, elses = "{% if 0 %}";
   for (int i = 0; i < 50000; ++i) sum += "+1", nested += "{% if 1 %}", elses += "{% elif 0 %}";
-  for (const std::string& source : {
+  for (const std::string& source : std::vector<std::string>{
            "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
            "{% set n = namespace(s='ab') %}{% for a in range(99999) %}{% set n.s = n.s + n.s %}"
            "{% endfor %}",
@@ -146,7 +146,7 @@ TEST(Jinja, EveryByteOfAMessageStaysMarked) {
   EXPECT_EQ(marked("{% set x %}<{{ c }}>{% endset %}{{ x }}"), "<[Ab,<s> x]>");
   EXPECT_EQ(marked("{% macro f(a) %}({{ a }}){% endmacro %}{{ f(c) }}"), "([Ab,<s> x])");
   EXPECT_EQ(marked("{% for k, v in d.items() %}{{ k }}={{ v }}{% endfor %}"), "[k]=[v]");
-  EXPECT_EQ(marked("{{ c|length }}{{ c == 'x' }}"), "9False");
+  EXPECT_EQ(marked("{{ c|length }}{{ c == 'x' }}"), "8False");
   EXPECT_EQ(marked("{{ c|indent(1, true) }}{{ c|reverse }}"), " [Ab,<s> xx >s<,bA]");
 }
 
