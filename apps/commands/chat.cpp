@@ -27,7 +27,9 @@ struct Options {
 
 std::shared_ptr<const ChatFormat> chosen_format(const Options& o,
                                                 const std::shared_ptr<const Model>& model) {
-  if (!o.format.empty()) return chat_format_by_name(o.format);
+  if (!o.format.empty()) {
+    return AutoChatFormat::from_pretrained(o.model.model, o.format);
+  }
   return {model, &model->chat_format()};
 }
 

@@ -68,8 +68,7 @@ void print_prompt(const Prompt& prompt) {
 }
 
 int run(const Options& o) {
-  const auto format = o.format.empty() ? AutoChatFormat::from_pretrained(o.model, o.loras)
-                                       : chat_format_by_name(o.format);
+  const auto format = AutoChatFormat::from_pretrained(o.model, o.format, o.loras);
   const auto tokenizer = AutoTokenizer::from_pretrained(o.model, o.loras);
   const auto window = default_window(o);
   const bool think = o.think.on(format.get());

@@ -37,7 +37,9 @@ std::string prompt_text(const Options& o) {
 // nullptr: the prompt is continued as it is.
 std::shared_ptr<const ChatFormat> chosen_format(const Options& o, const Model& model) {
   if (o.raw || !o.ids_file.empty()) return nullptr;
-  if (!o.format.empty()) return chat_format_by_name(o.format);
+  if (!o.format.empty()) {
+    return AutoChatFormat::from_pretrained(o.model.model, o.format);
+  }
   if (model.generation_config().chat_format == "raw") return nullptr;
   if (!model.has_chat_format()) return nullptr;  // no chat model: a text to continue
   // The model owns its format and outlives this command.

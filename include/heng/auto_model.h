@@ -34,9 +34,14 @@ struct AutoTokenizer {
 };
 
 struct AutoChatFormat {
-  // The format a checkpoint was trained with; reads no weights. Throws Error kUnsupported, listing
-  // the formats there are, where its files name none that is known.
+  // `format` empty: the one a checkpoint was trained with, which is its own chat_template where its
+  // family has none here; "jinja": its chat_template in any case; another name: as
+  // chat_format_by_name. Reads no weights. Throws Error kUnsupported, listing the formats there
+  // are, where its files name none that is known; kUnsupported with line and column where its
+  // template goes beyond the Jinja that is read here; kNotFound where there is no template for
+  // "jinja".
   static std::shared_ptr<const ChatFormat> from_pretrained(const std::string& name_or_path,
+                                                           std::string_view format = "",
                                                            const LoraFolders& loras = {});
 };
 

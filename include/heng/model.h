@@ -118,7 +118,7 @@ class Model {
   virtual const ModelInfo& info() const = 0;
   virtual const Tokenizer& tokenizer() const = 0;
   // Throws Error kUnsupported where the checkpoint is no chat model this build knows the format of:
-  // where has_chat_format() is false.
+  // where has_chat_format() is false, or its own template cannot be read.
   virtual const ChatFormat& chat_format() const = 0;
   virtual bool has_chat_format() const = 0;
   // generation_config.json's settings, end tokens included; the defaults where there is none.

@@ -5,6 +5,7 @@
 #include "checkpoint/checkpoint.h"
 #include "engine/loras.h"
 #include "text/chat_formats.h"
+#include "text/chat_jinja.h"
 
 namespace heng {
 namespace {
@@ -74,16 +75,19 @@ std::shared_ptr<const Tokenizer> AutoTokenizer::from_pretrained(const std::strin
 }
 
 std::shared_ptr<const ChatFormat> AutoChatFormat::from_pretrained(const std::string& name_or_path,
+                                                                  std::string_view format,
                                                                   const LoraFolders& loras) {
+  if (!format.empty() && format != "jinja") return chat_format_by_name(format);
   const auto path = resolve_model(name_or_path);
   text::ChatFiles files = text::read_chat_files(path);
+  if (!format.empty()) return text::make_jinja_chat(files);
   if (!loras.empty()) {
     LoadOptions options;
     options.loras = loras;
     const int64_t vocabulary = Model::inspect(path, options).vocabulary;
     files = engine::with_loras(std::move(files), engine::open_loras(loras), vocabulary);
   }
-  if (auto format = text::detect_chat_format(files)) return format;
+  if (auto detected = text::detect_chat_format(files)) return detected;
   throw Error(
       ErrorCode::kUnsupported,
       text::no_chat_format(std::filesystem::path(path / "").parent_path().filename().string()));

@@ -26,13 +26,14 @@ struct LoadedModel final : Model {
   ops::ActivationBits activations = ops::ActivationBits::k15;
   std::shared_ptr<const Tokenizer> model_tokenizer;     // nullptr: none found, see tokenizer()
   std::string tokenizer_problem;                        // why
-  std::shared_ptr<const ChatFormat> model_chat_format;  // nullptr: none known
+  std::shared_ptr<const ChatFormat> model_chat_format;  // nullptr: none known, see chat_format()
+  std::string chat_problem;                             // why its template cannot be read
   GenerationConfig generation;
 
   const ModelInfo& info() const override { return model_info; }
   const Tokenizer& tokenizer() const override;
   const ChatFormat& chat_format() const override;
-  bool has_chat_format() const override { return model_chat_format != nullptr; }
+  bool has_chat_format() const override { return model_chat_format || !chat_problem.empty(); }
   const GenerationConfig& generation_config() const override { return generation; }
 };
 

@@ -214,20 +214,27 @@ void check_memory(Plan& p, const LoadOptions& options) {
 
 void load_text(engine::LoadedModel& model, const engine::Loras& loras, size_t vocabulary) {
   const Checkpoint& c = *model.checkpoint;
-  try {
+  const auto keep = [](std::string& problem, const auto& read) {
+    try {
+      read();
+    } catch (const Error& e) {
+      if (e.code() != ErrorCode::kNotFound && e.code() != ErrorCode::kUnsupported) throw;
+      problem = e.what();
+    }
+  };
+  // A model without a readable tokenizer still runs on ids (`heng logits`), one without a readable
+  // template on text that is continued; asking for more says why.
+  keep(model.tokenizer_problem, [&] {
     const auto folder = engine::tokenizer_folder(loras);
     model.model_tokenizer = folder ? Tokenizer::load(*folder) : text::load_tokenizer(c);
+  });
+  keep(model.chat_problem, [&] {
     text::ChatFiles files = text::read_chat_files(c);
     if (!loras.empty()) {
       files = engine::with_loras(std::move(files), loras, static_cast<int64_t>(vocabulary));
     }
     model.model_chat_format = text::detect_chat_format(files);
-  } catch (const Error& e) {
-    // A model without a readable tokenizer still runs on ids (`heng logits`); asking for text says
-    // why.
-    if (e.code() != ErrorCode::kNotFound && e.code() != ErrorCode::kUnsupported) throw;
-    model.tokenizer_problem = e.what();
-  }
+  });
   if (c.generation_config()) {
     model.generation =
         engine::generation_config_from_json(*c.generation_config(), "generation_config.json");
@@ -254,6 +261,7 @@ const Tokenizer& LoadedModel::tokenizer() const {
 }
 
 const ChatFormat& LoadedModel::chat_format() const {
+  if (!chat_problem.empty()) throw Error(ErrorCode::kUnsupported, chat_problem);
   if (!model_chat_format) {
     throw Error(ErrorCode::kUnsupported, text::no_chat_format(model_info.name));
   }

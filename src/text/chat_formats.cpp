@@ -2,6 +2,7 @@
 
 #include "base/message.h"
 #include "heng/error.h"
+#include "text/chat_jinja.h"
 
 namespace heng {
 namespace text {
@@ -27,7 +28,7 @@ std::shared_ptr<const ChatFormat> detect_chat_format(const ChatFiles& files) {
   for (const ChatFormatRow* row : all_rows()) {
     if (row->suits(files)) return row->make();
   }
-  return nullptr;
+  return has_chat_template(files) ? make_jinja_chat(files) : nullptr;
 }
 
 std::string no_chat_format(std::string_view model) {
@@ -52,7 +53,8 @@ std::shared_ptr<const ChatFormat> chat_format_by_name(std::string_view name) {
     if (!row->alias.empty()) known += " (or " + std::string(row->alias) + ")";
   }
   throw Error(ErrorCode::kInvalidArgument,
-              "chat format \"" + printable(name) + "\" is not known; known: " + known);
+              "chat format \"" + printable(name) + "\" is not known; known: " + known +
+                  "; jinja (the chat_template of a model's own files)");
 }
 
 std::vector<std::string_view> chat_format_names() {

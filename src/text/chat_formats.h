@@ -24,7 +24,8 @@ inline bool suits_none(const ChatFiles&) {
   return false;
 }
 
-// The format of a model; nullptr where its files name none that this build knows.
+// The format of a model: the one its family has here, else its own chat_template as it is. nullptr
+// where its files name none. Throws Error kUnsupported where its template cannot be read.
 std::shared_ptr<const ChatFormat> detect_chat_format(const ChatFiles& files);
 
 // The error for that: what is missing of `model`, and what there is to choose from.

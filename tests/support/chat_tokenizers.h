@@ -33,7 +33,6 @@ inline std::shared_ptr<const Tokenizer> qwen3_chat_tokenizer() {
   const std::string_view pattern = text::qwen_pattern();
   return text::make_bpe_tokenizer({.bpe = text::ByteBpe(std::move(vocabulary)),
                                    .splitter = text::PieceSplitter(std::span(&pattern, 1)),
-                                   .nfc = false,
                                    .names = std::move(names),
                                    .bos_id = std::nullopt,
                                    .eos_id = std::nullopt,

@@ -69,11 +69,11 @@ TEST_F(ChatFilesTest, BaseModelsHaveNoFormatThoughTheyHaveATemplate) {
   EXPECT_EQ(detect(kLlama, Json::object()), "");
 }
 
-TEST_F(ChatFilesTest, WhatOthersMadeOfAModelIsNotGuessed) {
-  EXPECT_EQ(detect(kQwen2, tokenizer(chatml("You are a pirate."))), "");
-  EXPECT_EQ(detect(kQwen2, tokenizer(chatml("Hi! You are a helpful assistant."))), "");
-  EXPECT_EQ(detect(kQwen2, tokenizer(kQwen2Program + "{{ '<think>\\n' }}")), "");
-  EXPECT_EQ(detect(kLlama, tokenizer(kQwen2Program)), "");
+TEST_F(ChatFilesTest, WhatOthersMadeOfAModelIsTakenAsItsTemplateSays) {
+  EXPECT_EQ(detect(kQwen2, tokenizer(chatml("You are a pirate."))), "jinja");
+  EXPECT_EQ(detect(kQwen2, tokenizer(chatml("Hi! You are a helpful assistant."))), "jinja");
+  EXPECT_EQ(detect(kQwen2, tokenizer(kQwen2Program + "{{ '<think>\\n' }}")), "jinja");
+  EXPECT_EQ(detect(kLlama, tokenizer(kQwen2Program)), "jinja");
 }
 
 TEST_F(ChatFilesTest, SpellingsOfTheTokenizerConfig) {
@@ -83,7 +83,7 @@ TEST_F(ChatFilesTest, SpellingsOfTheTokenizerConfig) {
                               {{"name", "default"}, {"template", kQwen25Program}}}}}),
             "qwen2.5");
   EXPECT_EQ(detect(kQwen2, {{"eos_token", nullptr}, {"chat_template", nullptr}}), "");
-  EXPECT_EQ(detect(kQwen2, tokenizer("?")), "");
+  EXPECT_EQ(detect(kQwen2, tokenizer("?")), "jinja");
   write("chat_template.jinja", kQwen2Program);
   EXPECT_EQ(detect(), "qwen2");
 }
@@ -109,7 +109,7 @@ TEST_F(ChatFilesTest, DamagedFilesAreNamed) {
 TEST_F(ChatFilesTest, LlamasAreToldByTheirPrograms) {
   EXPECT_EQ(detect(kLlama, tokenizer(kLlama2Program, "</s>")), "llama2-chat");
   const std::string with_default = "{% if not '<<SYS>>' in messages[0]['content'] %}{% endif %}";
-  EXPECT_EQ(detect(kLlama, tokenizer(with_default + kLlama2Program, "</s>")), "");
+  EXPECT_EQ(detect(kLlama, tokenizer(with_default + kLlama2Program, "</s>")), "jinja");
   const std::string chinese =
       "{% set system_message = 'You are a helpful assistant. "
       "你是一个乐于助人的助手。' %}" +
@@ -155,7 +155,7 @@ TEST_F(ChatFilesTest, GgufFilesCarryTheProgram) {
   };
   EXPECT_EQ(of_file(kQwen25Program, "qwen2", 1), "qwen2.5");
   EXPECT_EQ(of_file(kQwen25Program, "qwen2", 0), "");
-  EXPECT_EQ(of_file(kQwen25Program, "qwen2", 7), "");
+  EXPECT_EQ(of_file(kQwen25Program, "qwen2", 7), "jinja") << "which token ends is not said";
   EXPECT_EQ(of_file(kQwen3Program, "qwen3", 1), "qwen3");
   EXPECT_EQ(of_file(kLlama2Program, "llama", 0), "llama2-chat");
 }
