@@ -380,7 +380,7 @@ TEST(LoraOfAlpaca, TheChatFormatIsThatOfTheWhole) {
   const fs::path folder = test::golden_dir() / "models/chinese_alpaca";
   const fs::path base = folder / "base_llama_hf_fp16", lora = folder / "lora_alpaca";
   EXPECT_THROW(AutoChatFormat::from_pretrained(base), Error);
-  EXPECT_EQ(AutoChatFormat::from_pretrained(base, {lora})->name(), "chinese-alpaca");
+  EXPECT_EQ(AutoChatFormat::from_pretrained(base, "", {lora})->name(), "chinese-alpaca");
   LoadOptions options;
   options.loras = {lora};
   EXPECT_EQ(Model::load(base, options)->chat_format().name(), "chinese-alpaca");

@@ -7,6 +7,7 @@
 
 #include "engine/loaded_model.h"
 #include "heng/engine.h"
+#include "support/tiny_lora.h"
 #include "support/tiny_packed.h"
 
 namespace heng {
@@ -15,11 +16,15 @@ namespace {
 using test::Packing;
 using test::TinyPacked;
 
+constexpr const char* kDown = "model.layers.0.mlp.down_proj";
+constexpr const char* kModule = "model.layers.0.mlp.down_proj.";  // 384 inputs, 256 outputs
+
 struct Setting {
   Precision dtype = Precision::kAuto;
   BackendKind backend = BackendKind::kFast;
   int threads = 2;
   size_t steps = 0;
+  std::vector<std::filesystem::path> loras = {};
 };
 
 std::shared_ptr<const Model> load(const std::filesystem::path& folder, const Setting& run) {
@@ -27,6 +32,7 @@ std::shared_ptr<const Model> load(const std::filesystem::path& folder, const Set
   options.dtype = run.dtype;
   options.backend = run.backend;
   options.threads = run.threads;
+  options.loras = run.loras;
   return Model::load(folder, options);
 }
 
@@ -107,6 +113,26 @@ TEST_P(PackedModel, ThreadsAndChunksDoNotChangeABit) {
   const auto want = scores(folder.path(), {.threads = 1});
   EXPECT_EQ(scores(folder.path(), {.threads = 3}), want);
   EXPECT_EQ(scores(folder.path(), {.steps = 20}), want);
+}
+
+// The sums are rounded to fp16 on the packed base alone.
+TEST(PackedModels, AdaptersOnActOrderAreThoseOnThePlainModel) {
+  const test::TempDir folder, plain, adapter;
+  const TinyPacked model({.act_order = true});
+  model.write(folder.path());
+  model.plain.write_hf(plain.path());
+  test::TinyLora lora;
+  lora.pair("model.layers.0.self_attn.q_proj", 256, 256).pair(std::string(kDown), 256, 384);
+  lora.write(adapter.path());
+  for (const BackendKind backend : {BackendKind::kFast, BackendKind::kReference}) {
+    const Setting with{.backend = backend, .loras = {adapter.path()}};
+    const auto want = scores(plain.path(), with);
+    EXPECT_GT(relative_difference(want, scores(plain.path(), {})), 0.1);
+    EXPECT_LT(relative_difference(want, scores(folder.path(), with)), 5e-3);
+    Setting fp32 = with;
+    fp32.dtype = Precision::kFp32;
+    EXPECT_LT(relative_difference(want, scores(folder.path(), fp32)), 5e-3);
+  }
 }
 
 TEST(PackedModels, MatricesOfOneInputShareItsOrder) {
@@ -244,8 +270,6 @@ TEST(PackedModels, EverySettingWithAnyOtherValueIsHandled) {
   }
   EXPECT_GE(refused, 60u);
 }
-
-constexpr const char* kModule = "model.layers.0.mlp.down_proj.";  // 384 inputs, 256 outputs
 
 TEST(PackedModels, AMissingTensorIsNamed) {
   for (const std::string method : {"gptq", "awq"}) {
