@@ -154,8 +154,8 @@ class Engine {
   std::vector<float> embed(std::span<const TokenId> ids);
 
   // Scores of every position, [ids.size(), vocabulary] fp32. The last `steps` ids are decoded one
-  // by one after one prefill of the others. Throws as submit, kOutOfMemory where running requests hold too
-  // much of the KV memory.
+  // by one after one prefill of the others. Throws as submit, kOutOfMemory where running requests
+  // hold too much of the KV memory.
   std::vector<float> logits(std::span<const TokenId> ids, size_t steps = 0);
 
   // The same in pieces for large vocabularies: `row` is called once a position, in order.
