@@ -8,6 +8,7 @@
 #include "commands/input.h"
 #include "terminal/numbers.h"
 #include "terminal/phrases.h"
+#include "terminal/progress_bar.h"
 #include "terminal/terminal.h"
 
 namespace heng::commands {
