@@ -169,7 +169,13 @@ std::shared_ptr<const Model> load_model(const ModelOptions& options, Announce an
   terminal::ProgressBar bar(text(Phrase::kLoading), terminal::ProgressBar::Unit::kBytes);
   LoadOptions load = options.load;
   load.on_progress = [&](uint64_t done, uint64_t total) { bar.update(done, total); };
-  return Model::load(path, load);
+  load.repack_cache = default_repack_cache();
+  auto model = Model::load(path, load);
+  bar.clear();
+  if (announce == Announce::kYes && model->info().repacked.starts_with("kept")) {
+    terminal::note(text(Phrase::kRepackKept, model->info().repacked), terminal::Stream::kErr);
+  }
+  return model;
 }
 
 }  // namespace heng::commands

@@ -94,4 +94,8 @@ ChatRequest chat_request(const ChatFormat& format, const Tokenizer& tokenizer,
 // was looked.
 std::filesystem::path resolve_model(const std::string& name_or_path);
 
+// For LoadOptions::repack_cache: HENG_REPACK_CACHE (empty where it is "off"), else a folder in the
+// user's cache.
+std::filesystem::path default_repack_cache();
+
 }  // namespace heng

@@ -57,6 +57,10 @@ struct LoadOptions {
   // Context in tokens that memory is planned for; 0: what the model takes, at most 8,192.
   size_t context = 0;
   int threads = 0;  // 0: one per processor that this process may use
+  // Folder where repacked weights of large quantised models are kept, so that they are mapped next
+  // time; empty: none are. Least recently used files go where they would pass the bound.
+  std::filesystem::path repack_cache;
+  uint64_t repack_cache_bytes = uint64_t{64} << 30;
   BackendKind backend = BackendKind::kFast;
   // Folders of LoRA adapters, put on the weights in this order. Their tokenizer, the last one's
   // that has one, comes before the model's own.
@@ -91,6 +95,7 @@ struct ModelInfo {
   uint64_t weight_bytes = 0;  // in memory
   uint64_t kv_bytes = 0;      // for `context` tokens
   std::string kv_type;        // "fp16"
+  std::string repacked;       // "kept in FILE", "mapped from FILE"; empty: neither
   uint64_t work_bytes = 0;    // buffers of a prompt chunk
   uint64_t file_bytes = 0;
   size_t context = 0;  // tokens planned for

@@ -48,15 +48,33 @@ AlignedBuffer::~AlignedBuffer() {
   if (data_) ::munmap(data_, bytes_);
 }
 
+Arena::Arena(size_t expected_bytes) {
+  if (expected_bytes > 0) buffers_.emplace_back(expected_bytes, "weights");
+}
+
+std::span<const std::byte> Arena::contents() const {
+  if (file_ || buffers_.size() != 1) return {};
+  return {buffers_.front().data(), used_};
+}
+
 std::byte* Arena::take(size_t bytes, const char* what) {
   constexpr size_t kBufferBytes = 64u << 20;  // pages of it that are never touched take no memory
-  const size_t rounded = (bytes + 63) / 64 * 64;
-  if (buffers_.empty() || buffers_.back().bytes() - used_ < rounded) {
-    buffers_.emplace_back(std::max(rounded, kBufferBytes), what);
+  const size_t room = rounded(bytes);
+  if (file_) {
+    const std::span<const std::byte> all = file_->bytes();
+    if (all.size() - used_ < room) {
+      throw Error(ErrorCode::kCorrupt, file_->path().string() + ": ends before " + what +
+                                           ", expected more. Delete the file.");
+    }
+    used_ += room;
+    return const_cast<std::byte*>(all.data() + used_ - room);
+  }
+  if (buffers_.empty() || buffers_.back().bytes() - used_ < room) {
+    buffers_.emplace_back(std::max(room, kBufferBytes), what);
     used_ = 0;
   }
   std::byte* piece = buffers_.back().data() + used_;
-  used_ += rounded;
+  used_ += room;
   return piece;
 }
 

@@ -3,8 +3,12 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
+#include <span>
 #include <utility>
 #include <vector>
+
+#include "base/file_map.h"
 
 namespace heng {
 
@@ -38,12 +42,26 @@ class AlignedBuffer {
 // The pieces live as long as the arena. Not thread-safe.
 class Arena {
  public:
-  // Throws Error kOutOfMemory.
+  Arena() = default;
+  // One buffer for the first `expected_bytes`, pieces rounded up to 64. Throws Error kOutOfMemory.
+  explicit Arena(size_t expected_bytes);
+  // An arena whose pieces are made already: they lie in `file` behind `offset` bytes as contents()
+  // of another had them, are handed out in the same order, and are read-only.
+  Arena(FileMap file, size_t offset) : file_(std::move(file)), used_(offset) {}
+
+  // What a piece of `bytes` takes.
+  static constexpr size_t rounded(size_t bytes) { return (bytes + 63) / 64 * 64; }
+  // Whether take() gives pieces that were made before.
+  bool is_made() const { return file_.has_value(); }
+  // Throws Error kOutOfMemory; kCorrupt where a file that holds the pieces has no more.
   std::byte* take(size_t bytes, const char* what);
+  // All pieces so far, where one buffer was enough for them; else empty.
+  std::span<const std::byte> contents() const;
 
  private:
+  std::optional<FileMap> file_;
   std::vector<AlignedBuffer> buffers_;
-  size_t used_ = 0;  // of the last buffer
+  size_t used_ = 0;  // of the file or the last buffer
 };
 
 }  // namespace heng

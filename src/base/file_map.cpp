@@ -71,6 +71,10 @@ FileMap& FileMap::operator=(FileMap&& other) noexcept {
   return *this;
 }
 
+void FileMap::read_ahead() const noexcept {
+  if (data_) ::madvise(const_cast<std::byte*>(data_), size_, MADV_POPULATE_READ);
+}
+
 void FileMap::drop_pages(std::span<const std::byte> part) const noexcept {
   const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
   const auto first = (reinterpret_cast<uintptr_t>(part.data()) + page - 1) / page * page;

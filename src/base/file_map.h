@@ -18,6 +18,9 @@ class FileMap {
   std::span<const std::byte> bytes() const { return {data_, size_}; }
   const std::filesystem::path& path() const { return path_; }
 
+  // Asks for all pages at once, so that reading them meets no page faults.
+  void read_ahead() const noexcept;
+
   // Gives the pages of `part` (within bytes()) back to the system; they are read again when
   // touched. For tensors that were converted and are not needed from the file any more.
   void drop_pages(std::span<const std::byte> part) const noexcept;

@@ -191,9 +191,10 @@ RequestId Engine::submit(Request request) {
   const std::lock_guard lock(s.mutex);
   const size_t waiting = s.stats.queued + s.inbox.size();
   if (waiting >= s.options.max_queue) {
-    throw Error(ErrorCode::kOutOfMemory, std::to_string(waiting) +
-                                      " requests wait already, the most there may be. Try again "
-                                      "later.");
+    throw Error(ErrorCode::kOutOfMemory,
+                std::to_string(waiting) +
+                    " requests wait already, the most there may be. Try again "
+                    "later.");
   }
   s.inbox.push_back(std::move(sequence));
   s.work_came.notify_all();
@@ -270,8 +271,8 @@ void Engine::logits(std::span<const TokenId> ids, size_t steps,
   BorrowedBlocks blocks{s.memory, {}};
   if (!s.memory.grow(blocks.kv, ids.size())) {
     throw Error(ErrorCode::kOutOfMemory, "running requests hold the KV memory that " +
-                                      std::to_string(ids.size()) +
-                                      " tokens need. Wait until they have ended.");
+                                             std::to_string(ids.size()) +
+                                             " tokens need. Wait until they have ended.");
   }
   s.runner.logits(ids, steps, s.options.prompt_chunk, blocks.kv, row);
 }

@@ -88,8 +88,8 @@ void check_base(const Checkpoint& base) {
                                              way_out);
   }
   const auto layouts = models::all_packed_layouts();
-  if (base.quantization() || std::any_of(layouts.begin(), layouts.end(),
-                                         [&](const auto* l) { return l->suits(base); })) {
+  if (base.quantization() ||
+      std::any_of(layouts.begin(), layouts.end(), [&](const auto* l) { return l->suits(base); })) {
     throw Error(ErrorCode::kUnsupported,
                 name + ": is quantised: adapters cannot be merged into it." + way_out);
   }

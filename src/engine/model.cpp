@@ -7,6 +7,7 @@
 #include "base/cpu_info.h"
 #include "engine/block_pool.h"
 #include "engine/generation_config.h"
+#include "engine/kept_weights.h"
 #include "engine/licence.h"
 #include "engine/loaded_model.h"
 #include "engine/loras.h"
@@ -291,9 +292,12 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path& path,
             p.spec.vocabulary);  // before the weights: a damaged tokenizer is told at once
   const uint64_t total = p.info.file_bytes;
   ThreadPool pool(p.threads);
-  model->weights = models::load_weights(p.request(), *p.backend, pool, [&](uint64_t done) {
+  const auto on_progress = [&](uint64_t done) {
     if (options.on_progress) options.on_progress(std::min(done, total), total);
-  });
+  };
+  auto kept = engine::load_kept_weights(p.request(), *p.backend, pool, options, on_progress);
+  model->weights = std::move(kept.weights);
+  p.info.repacked = std::move(kept.repacked);
   if (options.on_progress) options.on_progress(total, total);
   model->spec = p.spec;
   model->kv_type = p.precision.kv;

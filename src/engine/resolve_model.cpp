@@ -13,13 +13,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-fs::path cache_folder() {
-  if (const char* named = std::getenv("HENG_MODELS"); named && *named) return named;
+// Where heng keeps what it can make or fetch again.
+fs::path cache_root() {
   if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache && *cache) {
-    return fs::path(cache) / "heng" / "models";
+    return fs::path(cache) / "heng";
   }
   const char* home = std::getenv("HOME");
-  return fs::path(home && *home ? home : ".") / ".cache" / "heng" / "models";
+  return fs::path(home && *home ? home : ".") / ".cache" / "heng";
+}
+
+fs::path cache_folder() {
+  if (const char* named = std::getenv("HENG_MODELS"); named && *named) return named;
+  return cache_root() / "models";
 }
 
 std::string lower(std::string text) {
@@ -94,6 +99,12 @@ fs::path resolve_model(const std::string& name_or_path) {
                   " " + there +
                   ". Give the path of a checkpoint folder or a .gguf file, put one there, or run "
                   "`make chat` once to fetch the small default model.");
+}
+
+std::filesystem::path default_repack_cache() {
+  const char* named = std::getenv("HENG_REPACK_CACHE");
+  if (named == nullptr || !*named) return cache_root() / "repacked";
+  return std::string_view(named) == "off" ? fs::path() : fs::path(named);
 }
 
 }  // namespace heng

@@ -148,12 +148,12 @@ uint64_t load_matrix(const WeightRequest& r, const PartShape& part, ops::Matrix&
   } else {
     if (made) {
       std::byte* out = hands.memory.take(m.rows * m.row_bytes(), "weights");
-      make_rows(0, m.rows, out);
+      if (!hands.memory.is_made()) make_rows(0, m.rows, out);
       m.data = out;
     }
     if (multiplied || m.format->expand_block == nullptr) {
       hands.backend.prepare(m, hands.memory);
-    } else {
+    } else if (!hands.memory.is_made()) {
       check_rows(m, hands.pool);
     }
   }
@@ -184,6 +184,8 @@ WeightSizes measure_weights(const WeightRequest& request, const ops::Backend& ba
     const bool rows_stay = packed == 0 || (part.part == Part::kEmbedding && is_made(f, target));
     const uint64_t rows = f.rows * (f.cols / target.block_length * target.block_bytes);
     sizes.memory_bytes += packed + (rows_stay ? rows : 0);
+    if (packed > 0) sizes.made_bytes += Arena::rounded(packed);
+    if (rows_stay && is_made(f, target)) sizes.made_bytes += Arena::rounded(rows);
     sizes.parameters += f.rows * f.cols;
     numbers_by_type[f.format->dtype] += f.rows * f.cols;
     sizes.reorders_inputs |= f.input_order && &target == f.format;
@@ -208,9 +210,10 @@ WeightSizes measure_weights(const WeightRequest& request, const ops::Backend& ba
 }
 
 DecoderWeights load_weights(const WeightRequest& request, ops::Backend& backend, ThreadPool& pool,
-                            const std::function<void(uint64_t)>& on_progress) {
+                            Arena memory, const std::function<void(uint64_t)>& on_progress) {
   const DecoderSpec& s = request.spec;
   DecoderWeights w;
+  w.memory = std::move(memory);
   w.layers.resize(s.n_layers);
   InputOrders orders;
   uint64_t done = 0;

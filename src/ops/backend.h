@@ -93,7 +93,8 @@ class Backend {
   // Bytes that prepare() adds for a weight of this format; 0 where it is used as it lies.
   virtual size_t prepared_bytes(const formats::WeightFormat& format, size_t rows,
                                 size_t cols) const = 0;
-  // Checks that every number is finite, and packs into `memory` where that pays. Throws Error
+  // Checks that every number is finite, and packs into `memory` where that pays; neither where
+  // `memory` is made already. Throws Error
   // kCorrupt naming the matrix, kOutOfMemory.
   virtual void prepare(Matrix& matrix, Arena& memory) = 0;
   // The same for a matrix without data that is only wanted packed: `make_rows` writes the rows

@@ -53,9 +53,10 @@ class CpuBackend final : public Backend {
   void prepare(Matrix& m, Arena& memory) override {
     if (m.format->expand_block != nullptr) {
       add_panels(m, memory);
-      pack_rows(m, m.data, 0, m.packed->n_panels());
+      if (!memory.is_made()) pack_rows(m, m.data, 0, m.packed->n_panels());
       return;
     }
+    if (memory.is_made()) return;
     std::atomic<bool> finite{true};
     pool_.for_range(m.rows, 1, [&](size_t begin, size_t end) {
       if (!rows_finite(m, begin, end)) finite = false;
@@ -66,6 +67,7 @@ class CpuBackend final : public Backend {
   void prepare(Matrix& m, Arena& memory, const MakeRows& make_rows) override {
     constexpr size_t kBandBytes = 8u << 20;
     add_panels(m, memory);
+    if (memory.is_made()) return;
     const size_t panel_bytes = kPanelRows * m.row_bytes(), n_panels = m.packed->n_panels();
     const size_t band = std::clamp<size_t>(kBandBytes / panel_bytes, 1, n_panels);
     std::vector<std::byte> rows(band * panel_bytes);
