@@ -82,7 +82,8 @@ Facts gather(const Options& o) {
       part_of<Tokenizer>([&] { return AutoTokenizer::from_pretrained(path, o.model.load.loras); },
                          f.tokenizer_problem);
   f.format = part_of<ChatFormat>(
-      [&] { return AutoChatFormat::from_pretrained(path, "", o.model.load.loras); }, f.format_problem);
+      [&] { return AutoChatFormat::from_pretrained(path, "", o.model.load.loras); },
+      f.format_problem);
   if (f.format) f.format->set_defaults(f.generation);
   return f;
 }

@@ -163,6 +163,15 @@ uint64_t load_matrix(const WeightRequest& r, const PartShape& part, ops::Matrix&
   return source.stored_bytes;
 }
 
+// The tensors that a part stands on: of the checkpoint, whether an adapter replaces it or not, and
+// of the adapters.
+void note_used(const WeightRequest& r, const PartShape& part, const WeightSource& source,
+               std::set<std::string>& names, std::set<const checkpoint::TensorEntry*>& of_loras) {
+  names.insert(find_tensor(r.architecture, r.spec, r.checkpoint, part.part, part.layer).name);
+  for (const auto* entry : source.entries) names.insert(entry->name);
+  of_loras.insert(source.entries.begin(), source.entries.end());
+}
+
 }  // namespace
 
 WeightSizes measure_weights(const WeightRequest& request, const ops::Backend& backend) {
@@ -175,8 +184,7 @@ WeightSizes measure_weights(const WeightRequest& request, const ops::Backend& ba
   std::set<const checkpoint::TensorEntry*> used_of_loras;
   for (const PartShape& part : matrix_parts(s)) {
     const WeightSource f = find_matrix(request, part.part, part.layer, part.rows, part.cols);
-    for (const auto* entry : f.entries) used.insert(entry->name);
-    used_of_loras.insert(f.entries.begin(), f.entries.end());
+    note_used(request, part, f, used, used_of_loras);
     const formats::WeightFormat& target = target_format(request, part.part, f);
     const uint64_t packed =
         is_multiplied(part, s) ? backend.prepared_bytes(target, f.rows, f.cols) : 0;
@@ -199,8 +207,7 @@ WeightSizes measure_weights(const WeightRequest& request, const ops::Backend& ba
   }
   for (const PartShape& part : vector_parts(s)) {
     const WeightSource f = find_vector(request, part.part, part.layer, part.rows);
-    for (const auto* entry : f.entries) used.insert(entry->name);
-    used_of_loras.insert(f.entries.begin(), f.entries.end());
+    note_used(request, part, f, used, used_of_loras);
     sizes.parameters += part.rows;
     sizes.memory_bytes += part.rows * sizeof(float);
   }

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <fstream>
 
+#include "heng/error.h"
 #include "support/file_bytes.h"
 
 namespace heng::engine {
