@@ -81,7 +81,8 @@ class CheckStyleTest(unittest.TestCase):
     def test_long_public_headers_together(self):
         self.write("include/heng/a.h", HEADER + "\n" * 390)
         self.write("include/heng/b.h", HEADER + "\n" * 390)
-        self.assert_problem("include/heng", "784 lines")
+        self.write("include/heng/c.h", HEADER + "\n" * 190)
+        self.assert_problem("include/heng", "976 lines")
 
     def test_long_lines_count_characters_not_bytes(self):
         self.write("src/base/a.cpp", "// " + "衡" * 97 + "\n// " + "x" * 98 + "\n")
