@@ -10,7 +10,8 @@ peer is --peer or $HENG_PEER: llama-server itself, or a program whose first argu
 without either ../shared/tools/peer-llama-cpp, then llama-server on the PATH. --prompts: a text file, a prompt
 a line.
 
-llama.cpp rounds activations to 8 bits, heng to 15, so that two scores which lie close may change places. Where
+Both round activations to 8 bits (--activations 8), each in its own way, so that two scores which lie close may
+change places. Where
 the ids part, the margin of heng's best score over the one that llama.cpp took is printed, as a share of the
 standard deviation of the scores; below --near it counts as a tie. Exit status 0 where all ids agree or part in
 a tie, 1 where not, 2 without a peer.
@@ -103,8 +104,8 @@ def heng_ids(heng, model, prompts):
 
 
 def heng_greedy(heng, model, ids, steps, threads):
-    said = run(heng, "run", model, "--ids", "-", "--greedy", "--ignore-eos", "--max-new-tokens", steps, "--threads",
-               threads, "--json", text=" ".join(map(str, ids)))
+    said = run(heng, "run", model, "--ids", "-", "--greedy", "--ignore-eos", "--max-new-tokens", steps,
+               "--activations", 8, "--threads", threads, "--json", text=" ".join(map(str, ids)))
     return json.loads(said)["ids"]
 
 
