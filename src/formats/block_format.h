@@ -1,10 +1,10 @@
 // What every quantised format shares: from a format's block struct and its expand function this
 // makes the WeightFormat row, the row decoder included. A format is a struct with
-//   kDType, kName, kLength, kGroup, kBits, kZero, kHalfScales   as the members of WeightFormat
+//   kDType, kName, kLength, kGroup, kBits, kZero, kHasFactors   as the members of WeightFormat
 //   Block                                                       the bytes, with static_assert
 //   static void expand(const Block&, IntBlock&)                 q and scale; min for kStoredMin,
-//   zero
-//                                                               for kStoredZero
+//                                                               zero for kStoredZero; with factors
+//                                                               those and units instead
 //   static void encode(const float*, Block&)                    optional; kLength weights
 // Pure functions; safe from any thread.
 #pragma once
@@ -21,6 +21,14 @@ void expand_block(const std::byte* bytes, IntBlock& out) {
   typename Format::Block block;
   std::memcpy(&block, bytes, sizeof(block));
   Format::expand(block, out);
+  if constexpr (Format::kHasFactors) {
+    for (size_t g = 0; g < Format::kLength / Format::kGroup; ++g) {
+      out.scale[g] = out.unit * static_cast<float>(out.factor[g]);
+      if (Format::kZero == kStoredMin) {
+        out.min[g] = -(out.min_unit * static_cast<float>(out.min_factor[g]));
+      }
+    }
+  }
   if constexpr (Format::kZero != kStoredMin) {
     for (size_t g = 0; g < Format::kLength / Format::kGroup; ++g) {
       const int zero = Format::kZero == kStoredZero ? out.zero[g] : Format::kZero;
@@ -77,7 +85,7 @@ constexpr WeightFormat block_format() {
                    .group_length = Format::kGroup,
                    .bits = Format::kBits,
                    .zero = Format::kZero,
-                   .half_scales = Format::kHalfScales,
+                   .has_factors = Format::kHasFactors,
                    .expand_block = expand_block<Format>,
                    .decode_row = decode_blocks<Format>};
   if constexpr (requires { &Format::encode; }) row.encode_row = encode_blocks<Format>;

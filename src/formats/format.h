@@ -24,6 +24,10 @@ struct IntBlock {
   float scale[kMaxLength / 16];   // one per group
   float min[kMaxLength / 16];     // one per group; exactly -zero * scale where there is a zero
   uint8_t zero[kMaxLength / 16];  // one per group, where the format stores zeros (kStoredZero)
+  // Formats with factors: scale = unit * factor and min = -(min_unit * min_factor) of each group.
+  float unit, min_unit;
+  int8_t factor[kMaxLength / 16];
+  uint8_t min_factor[kMaxLength / 16];
 };
 
 // What WeightFormat::zero says where the zero is not one number for all groups.
@@ -41,9 +45,9 @@ struct WeightFormat {
   // Symmetric formats: weight = scale * (q - zero), so that min = -zero * scale in every group;
   // else kStoredMin or kStoredZero.
   int zero = kStoredMin;
-  // `scale` and, where the format stores one, `min` of every group are values that fp16 holds
-  // exactly (they were stored as fp16).
-  bool half_scales = false;
+  // False: `scale` and, where the format stores one, `min` of every group are values that fp16
+  // holds. True: they are 8-bit factors of units that the block holds as fp16.
+  bool has_factors = false;
   void (*expand_block)(const std::byte* block, IntBlock& out) = nullptr;
   // Plain and quantised: `n` weights (a multiple of block_length) from or to fp32. The bytes may
   // lie at any address; the two must not overlap. decode_row gives upstream's fp32 bits.

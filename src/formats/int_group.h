@@ -17,7 +17,7 @@ struct IntGroup {
   static constexpr DType kDType = kType;
   static constexpr uint32_t kLength = kWeights, kGroup = kWeights, kBits = kBitsEach;
   static constexpr int kZero = kStoredZero;
-  static constexpr bool kHalfScales = true;
+  static constexpr bool kHasFactors = false;
   static constexpr std::string_view kName = kBits == 4 ? (kGroup == 32 ? "int4_g32" : "int4_g128")
                                                        : (kGroup == 32 ? "int8_g32" : "int8_g128");
 

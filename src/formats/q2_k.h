@@ -13,7 +13,7 @@ struct Q2_K {
   static constexpr std::string_view kName = "q2_k";
   static constexpr uint32_t kLength = 256, kGroup = 16, kBits = 2;
   static constexpr int kZero = -1;
-  static constexpr bool kHalfScales = false;
+  static constexpr bool kHasFactors = true;
 
   //   0              16                48                80   82     84
   //   | m:s of       | weights         | weights         | d  | dmin |
@@ -28,10 +28,11 @@ struct Q2_K {
   static_assert(sizeof(Block) == 84);
 
   static void expand(const Block& block, IntBlock& out) {
-    const float d = half_to_float(block.d), dmin = half_to_float(block.dmin);
+    out.unit = half_to_float(block.d);
+    out.min_unit = half_to_float(block.dmin);
     for (size_t g = 0; g < 16; ++g) {
-      out.scale[g] = d * static_cast<float>(block.scales[g] & 0x0f);
-      out.min[g] = -(dmin * static_cast<float>(block.scales[g] >> 4));
+      out.factor[g] = static_cast<int8_t>(block.scales[g] & 0x0f);
+      out.min_factor[g] = block.scales[g] >> 4;
     }
     for (size_t part = 0; part < 8; ++part) {  // 32 weights each
       const uint8_t* packed = block.qs + part / 4 * 32;

@@ -15,7 +15,7 @@ struct Q3_K {
   static constexpr std::string_view kName = "q3_k";
   static constexpr uint32_t kLength = 256, kGroup = 16, kBits = 3;
   static constexpr int kZero = 4;
-  static constexpr bool kHalfScales = false;
+  static constexpr bool kHasFactors = true;
 
   //   0           32                64                96         108  110
   //   | bit 2 of  | bits 1..0 of    | bits 1..0 of    | scales   | d  |
@@ -34,11 +34,11 @@ struct Q3_K {
   static_assert(sizeof(Block) == 110);
 
   static void expand(const Block& block, IntBlock& out) {
-    const float d = half_to_float(block.d);
+    out.unit = half_to_float(block.d);
     for (size_t g = 0; g < 16; ++g) {
       const int low = (block.scales[g % 8] >> (g / 8 * 4)) & 0x0f;
       const int high = (block.scales[8 + g % 4] >> (g / 4 * 2)) & 3;
-      out.scale[g] = d * static_cast<float>((low | (high << 4)) - 32);
+      out.factor[g] = static_cast<int8_t>((low | (high << 4)) - 32);
     }
     for (size_t part = 0; part < 8; ++part) {  // 32 weights each
       const uint8_t* packed = block.qs + part / 4 * 32;

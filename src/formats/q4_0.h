@@ -13,7 +13,7 @@ struct Q4_0 {
   static constexpr std::string_view kName = "q4_0";
   static constexpr uint32_t kLength = 32, kGroup = 32, kBits = 4;
   static constexpr int kZero = 8;
-  static constexpr bool kHalfScales = true;
+  static constexpr bool kHasFactors = false;
 
   //   0    2                                18
   //   | d  | q16:q0 | q17:q1 | ... | q31:q15 |      high nibble : low nibble

@@ -13,7 +13,7 @@ struct Q5_1 {
   static constexpr std::string_view kName = "q5_1";
   static constexpr uint32_t kLength = 32, kGroup = 32, kBits = 5;
   static constexpr int kZero = -1;
-  static constexpr bool kHalfScales = true;
+  static constexpr bool kHasFactors = false;
 
   //   0    2    4          8                                24
   //   | d  | m  | bit 4    | q16:q0 | q17:q1 | ... | q31:q15 |      bits 3..0, high : low nibble

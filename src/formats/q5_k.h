@@ -14,7 +14,7 @@ struct Q5_K {
   static constexpr std::string_view kName = "q5_k";
   static constexpr uint32_t kLength = 256, kGroup = 32, kBits = 5;
   static constexpr int kZero = -1;
-  static constexpr bool kHalfScales = false;
+  static constexpr bool kHasFactors = true;
 
   //   0    2      4         16         48               80        112        144        176
   //   | d  | dmin | s and m | bit 4    | weights 0..63  | 64..127 | 128..191 | 192..255 |
@@ -30,11 +30,12 @@ struct Q5_K {
   static_assert(sizeof(Block) == 176);
 
   static void expand(const Block& block, IntBlock& out) {
-    const float d = half_to_float(block.d), dmin = half_to_float(block.dmin);
+    out.unit = half_to_float(block.d);
+    out.min_unit = half_to_float(block.dmin);
     for (size_t g = 0; g < 8; ++g) {
       const ScaleAndMin factor = unpack_scale_and_min(block.scales, g);
-      out.scale[g] = d * static_cast<float>(factor.scale);
-      out.min[g] = -(dmin * static_cast<float>(factor.min));
+      out.factor[g] = static_cast<int8_t>(factor.scale);
+      out.min_factor[g] = factor.min;
     }
     for (size_t i = 0; i < 4; ++i) unpack_nibbles(block.qs + i * 32, 32, out.q + i * 64);
     for (size_t g = 0; g < 8; ++g) {

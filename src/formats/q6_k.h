@@ -13,7 +13,7 @@ struct Q6_K {
   static constexpr std::string_view kName = "q6_k";
   static constexpr uint32_t kLength = 256, kGroup = 16, kBits = 6;
   static constexpr int kZero = 32;
-  static constexpr bool kHalfScales = false;
+  static constexpr bool kHasFactors = true;
 
   //   0                64               128            160          192      208  210
   //   | bits 3..0 of   | bits 3..0 of   | bits 5..4 of | bits 5..4  | scales | d  |
@@ -30,8 +30,8 @@ struct Q6_K {
   static_assert(sizeof(Block) == 210);
 
   static void expand(const Block& block, IntBlock& out) {
-    const float d = half_to_float(block.d);
-    for (size_t g = 0; g < 16; ++g) out.scale[g] = d * static_cast<float>(block.scales[g]);
+    out.unit = half_to_float(block.d);
+    for (size_t g = 0; g < 16; ++g) out.factor[g] = block.scales[g];
     for (size_t part = 0; part < 8; ++part) {  // 32 weights each
       const size_t half = part / 4, quarter = part % 4;
       const uint8_t* low = block.ql + half * 64 + quarter % 2 * 32;

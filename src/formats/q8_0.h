@@ -13,7 +13,7 @@ struct Q8_0 {
   static constexpr std::string_view kName = "q8_0";
   static constexpr uint32_t kLength = 32, kGroup = 32, kBits = 8;
   static constexpr int kZero = 128;
-  static constexpr bool kHalfScales = true;
+  static constexpr bool kHasFactors = false;
 
   //   0    2                                34
   //   | d  | q0 q1 q2 ...               q31 |      weight i = d * q[i]

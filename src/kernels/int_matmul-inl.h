@@ -27,11 +27,11 @@ constexpr size_t kIntBlockBytes = 512 * 1024;
 enum class Width { k4, k8, k8Full };  // 4 bits; 8 bits with q <= 127; 8 bits
 
 // kPasses: 1 for 8-bit activations, 2 for 15-bit ones (high, then low).
-template <size_t kPasses, Width kWidth, bool kHalfScales, PanelOffset kOffset, size_t kLength>
+template <size_t kPasses, Width kWidth, bool kFactors, PanelOffset kOffset, size_t kLength>
 struct PanelKind {
   static constexpr size_t passes = kPasses, token_bytes = kPasses * kGroup;  // of a group
   static constexpr Width width = kWidth;
-  static constexpr bool half_scales = kHalfScales;
+  static constexpr bool factors = kFactors;
   static constexpr PanelOffset offset = kOffset;
   static constexpr bool fixed_zero = kOffset == PanelOffset::kFixedZero;
   static constexpr size_t length = kLength;  // weights per scale: 16, 32 or 128
@@ -40,10 +40,15 @@ struct PanelKind {
   static constexpr size_t scales = kLength < kGroup ? kGroup / kLength : 1;
   static constexpr size_t part_bytes = kWidth == Width::k4 ? 256 : 512;
   static constexpr size_t data_bytes = parts * part_bytes;
-  static constexpr size_t scale_bytes = kPanelRows * (kHalfScales ? 2 : 4);
+  static constexpr size_t scale_bytes = kPanelRows * (kFactors ? 1 : 2);
   static constexpr size_t offset_bytes =
       fixed_zero ? 0 : (kOffset == PanelOffset::kMins ? scales * scale_bytes : kPanelRows);
   static constexpr size_t record_bytes = data_bytes + scales * scale_bytes + offset_bytes;
+  // Records that share units, and what these take in front of them.
+  static constexpr size_t run_records = kFactors ? 8 : 1;
+  static constexpr size_t unit_bytes = kFactors ? 2 * kPanelRows : 0;
+  static constexpr size_t units_bytes = (kOffset == PanelOffset::kMins ? 2 : 1) * unit_bytes;
+  static constexpr size_t run_bytes = units_bytes + run_records * record_bytes;
 };
 
 // One panel, and where a run of tokens inside one tile begins.
@@ -54,31 +59,38 @@ struct PanelTask {
   const int32_t* zero_part;  // by group, or by half group for kLength 16
   const float* scaled_sum;
   size_t tile_tokens;  // distance between groups, in tokens
-  size_t n_records;
+  size_t n_runs;
 };
 
-template <typename Kind>
-HENG_INLINE Vf load_scales(const uint8_t* p) {
-  if constexpr (Kind::half_scales)
-    return load_f16(p);
-  else
-    return load(reinterpret_cast<const float*>(p));
-}
-
-// Scale and minimum of one group of each row.
+// Scale and minimum of one group of each row; of a run's units where factors are stored.
 struct ScaleAndMin {
   Vf scale, min;
 };
 
 template <typename Kind>
-HENG_INLINE ScaleAndMin load_scale_and_min(const uint8_t* record, size_t index) {
-  const uint8_t* scales = record + Kind::data_bytes;
+HENG_INLINE ScaleAndMin load_units(const uint8_t* run) {
+  ScaleAndMin units{zero_f(), zero_f()};
+  if constexpr (Kind::factors) {
+    units.scale = load_f16(run);
+    if (Kind::offset == PanelOffset::kMins) units.min = load_f16(run + Kind::unit_bytes);
+  }
+  return units;
+}
+
+template <typename Kind>
+HENG_INLINE ScaleAndMin load_scale_and_min(const uint8_t* record, size_t index, ScaleAndMin units) {
+  const uint8_t* scales = record + Kind::data_bytes + index * Kind::scale_bytes;
   const uint8_t* offsets = scales + Kind::scales * Kind::scale_bytes;
-  ScaleAndMin s{load_scales<Kind>(scales + index * Kind::scale_bytes), zero_f()};
-  if constexpr (Kind::offset == PanelOffset::kMins) {
-    s.min = load_scales<Kind>(offsets + index * Kind::scale_bytes);
-  } else if constexpr (Kind::offset == PanelOffset::kZeros) {
-    s.min = sub(zero_f(), mul(load_u8(offsets), s.scale));
+  ScaleAndMin s{zero_f(), zero_f()};
+  if constexpr (Kind::factors) {
+    s.scale = mul(units.scale, load_i8(scales));
+    if (Kind::offset == PanelOffset::kMins) {
+      s.min = sub(zero_f(), mul(units.min, load_u8(offsets)));
+    }
+  } else {
+    s.scale = load_f16(scales);
+    if (Kind::offset == PanelOffset::kMins) s.min = load_f16(offsets);
+    if (Kind::offset == PanelOffset::kZeros) s.min = sub(zero_f(), mul(load_u8(offsets), s.scale));
   }
   return s;
 }
@@ -170,13 +182,18 @@ HENG_INLINE void add_group(const PanelTask& p, const uint8_t* w, size_t g, size_
 template <typename Kind, size_t T>
 HENG_INLINE void int_tile(const PanelTask& p, Vf (&acc)[T]) {
   for (Vf& a : acc) a = zero_f();
-  for (size_t r = 0; r < p.n_records; ++r) {
-    const uint8_t* w = p.data + r * Kind::record_bytes;
-    prefetch_record<Kind, T>(w);
-    for (size_t i = 0; i < Kind::scales; ++i) {
-      const ScaleAndMin s = load_scale_and_min<Kind>(w, i);
-      for (size_t part = 0; part < Kind::parts; ++part) {
-        add_group<Kind, T>(p, w + part * Kind::part_bytes, r * Kind::parts + part, i, s, acc);
+  for (size_t run = 0; run < p.n_runs; ++run) {
+    const uint8_t* at = p.data + run * Kind::run_bytes;
+    const ScaleAndMin units = load_units<Kind>(at);
+    for (size_t r = 0; r < Kind::run_records; ++r) {
+      const uint8_t* w = at + Kind::units_bytes + r * Kind::record_bytes;
+      const size_t group = (run * Kind::run_records + r) * Kind::parts;
+      prefetch_record<Kind, T>(w);
+      for (size_t i = 0; i < Kind::scales; ++i) {
+        const ScaleAndMin s = load_scale_and_min<Kind>(w, i, units);
+        for (size_t part = 0; part < Kind::parts; ++part) {
+          add_group<Kind, T>(p, w + part * Kind::part_bytes, group + part, i, s, acc);
+        }
       }
     }
   }
@@ -235,9 +252,9 @@ void one_panel(const IntJob& job, size_t panel, size_t begin, size_t end) {
   const IntActivations& x = job.x;
   const bool halves = Kind::length == 16;
   const size_t groups = w.k / kGroup, parts = halves ? 2 * groups : groups;
-  const size_t records = groups / Kind::parts;
+  const size_t runs = groups / (Kind::parts * Kind::run_records);
   const size_t row = panel * kPanelRows, left = job.rows - row;
-  const uint8_t* data = w.data + panel * records * Kind::record_bytes;
+  const uint8_t* data = w.data + panel * runs * Kind::run_bytes;
   const PanelOutput to{job.out, row, left < kPanelRows ? left : kPanelRows};
   for (size_t t = begin; t < end; t += kTokenTile) {
     const size_t nt = end - t < kTokenTile ? end - t : kTokenTile;
@@ -248,7 +265,7 @@ void one_panel(const IntJob& job, size_t panel, size_t begin, size_t end) {
     if constexpr (Kind::fixed_zero) p.zero_part = x.zero_part + t * parts;
     p.scaled_sum = (halves ? x.scaled_half_sum : x.scaled_sum) + t * parts;
     p.tile_tokens = nt;
-    p.n_records = records;
+    p.n_runs = runs;
     panel_tile<Kind>(p, to, t);
   }
 }
@@ -266,36 +283,37 @@ void panels_of_kind(const IntJob& job, size_t panel_begin, size_t panel_end) {
   }
 }
 
-// The kinds that the formats need: see pack_panels.
+// The kinds that the formats need: see int_panels.cpp.
 template <size_t kPasses>
 void int_panels(const IntJob& job, size_t begin, size_t end) {
   const IntPanels& w = job.w;
-  const bool four = w.bits == 4, half = w.half_scales, min = w.offset == PanelOffset::kMins,
+  const bool four = w.bits == 4, min = w.offset == PanelOffset::kMins,
              short_group = w.group_length == 16, long_group = w.group_length == 128;
   using enum Width;
   using enum PanelOffset;
+  if (w.has_factors) {
+    if (four && min && short_group)
+      return panels_of_kind<PanelKind<kPasses, k4, true, kMins, 16>>(job, begin, end);
+    if (four && min)
+      return panels_of_kind<PanelKind<kPasses, k4, true, kMins, 32>>(job, begin, end);
+    if (four) return panels_of_kind<PanelKind<kPasses, k4, true, kFixedZero, 16>>(job, begin, end);
+    if (min) return panels_of_kind<PanelKind<kPasses, k8, true, kMins, 32>>(job, begin, end);
+    return panels_of_kind<PanelKind<kPasses, k8, true, kFixedZero, 16>>(job, begin, end);
+  }
   if (w.offset == kZeros) {
     if (four && long_group)
-      return panels_of_kind<PanelKind<kPasses, k4, true, kZeros, 128>>(job, begin, end);
-    if (four) return panels_of_kind<PanelKind<kPasses, k4, true, kZeros, 32>>(job, begin, end);
+      return panels_of_kind<PanelKind<kPasses, k4, false, kZeros, 128>>(job, begin, end);
+    if (four) return panels_of_kind<PanelKind<kPasses, k4, false, kZeros, 32>>(job, begin, end);
     if (long_group)
-      return panels_of_kind<PanelKind<kPasses, k8Full, true, kZeros, 128>>(job, begin, end);
-    return panels_of_kind<PanelKind<kPasses, k8Full, true, kZeros, 32>>(job, begin, end);
+      return panels_of_kind<PanelKind<kPasses, k8Full, false, kZeros, 128>>(job, begin, end);
+    return panels_of_kind<PanelKind<kPasses, k8Full, false, kZeros, 32>>(job, begin, end);
   }
-  if (four && half && !min)
-    return panels_of_kind<PanelKind<kPasses, k4, true, kFixedZero, 32>>(job, begin, end);
-  if (four && half) return panels_of_kind<PanelKind<kPasses, k4, true, kMins, 32>>(job, begin, end);
-  if (four && !short_group)
-    return panels_of_kind<PanelKind<kPasses, k4, false, kMins, 32>>(job, begin, end);
-  if (four && min) return panels_of_kind<PanelKind<kPasses, k4, false, kMins, 16>>(job, begin, end);
-  if (four) return panels_of_kind<PanelKind<kPasses, k4, false, kFixedZero, 16>>(job, begin, end);
+  if (four && min) return panels_of_kind<PanelKind<kPasses, k4, false, kMins, 32>>(job, begin, end);
+  if (four) return panels_of_kind<PanelKind<kPasses, k4, false, kFixedZero, 32>>(job, begin, end);
   if (w.full_range)
-    return panels_of_kind<PanelKind<kPasses, k8Full, true, kFixedZero, 32>>(job, begin, end);
-  if (half && !min)
-    return panels_of_kind<PanelKind<kPasses, k8, true, kFixedZero, 32>>(job, begin, end);
-  if (half) return panels_of_kind<PanelKind<kPasses, k8, true, kMins, 32>>(job, begin, end);
+    return panels_of_kind<PanelKind<kPasses, k8Full, false, kFixedZero, 32>>(job, begin, end);
   if (min) return panels_of_kind<PanelKind<kPasses, k8, false, kMins, 32>>(job, begin, end);
-  panels_of_kind<PanelKind<kPasses, k8, false, kFixedZero, 16>>(job, begin, end);
+  panels_of_kind<PanelKind<kPasses, k8, false, kFixedZero, 32>>(job, begin, end);
 }
 
 void matmul_int(const IntPanels& w, const IntActivations& x, const Output& out, size_t rows,

@@ -18,7 +18,7 @@ size_t part_bytes(const IntPanels& p) {
   return kPanelRows * kGroup * p.bits / 8;
 }
 size_t scale_bytes(const IntPanels& p) {
-  return record_length(p) / p.group_length * kPanelRows * (p.half_scales ? 2 : 4);
+  return record_length(p) / p.group_length * kPanelRows * (p.has_factors ? 1 : 2);
 }
 size_t offset_bytes(const IntPanels& p) {
   if (p.offset == PanelOffset::kFixedZero) return 0;
@@ -28,12 +28,19 @@ size_t data_bytes(const IntPanels& p) {
   return record_length(p) / kGroup * part_bytes(p);
 }
 
+// Units stand in front of the records of 256 k.
+constexpr size_t kUnitLength = 256;
+size_t units_bytes(const IntPanels& p) {
+  if (!p.has_factors) return 0;
+  return (p.offset == PanelOffset::kMins ? 2 : 1) * kPanelRows * sizeof(uint16_t);
+}
+
 IntPanels layout(const formats::WeightFormat& format, size_t k) {
   IntPanels p{};
   p.k = k;
   p.bits = format.bits <= 4 ? 4 : 8;
   p.full_range = format.bits == 8;
-  p.half_scales = format.half_scales;
+  p.has_factors = format.has_factors;
   p.offset = format.zero >= 0                     ? PanelOffset::kFixedZero
              : format.zero == formats::kStoredMin ? PanelOffset::kMins
                                                   : PanelOffset::kZeros;
@@ -45,8 +52,13 @@ IntPanels layout(const formats::WeightFormat& format, size_t k) {
   return p;
 }
 
+// Of `length` k, whole blocks of the format.
+size_t run_bytes(const IntPanels& p, size_t length) {
+  return length / record_length(p) * p.record_bytes + length / kUnitLength * units_bytes(p);
+}
+
 size_t panel_bytes(const IntPanels& p) {
-  return p.k / record_length(p) * p.record_bytes;
+  return run_bytes(p, p.k);
 }
 
 // 32 q of one row (in the panel): 4 consecutive k in each 64-byte vector.
@@ -64,13 +76,9 @@ void put_part(uint8_t* part, const IntPanels& p, size_t row, const uint8_t* q) {
   }
 }
 
-void put_scale(uint8_t* at, bool half, size_t index, float value) {
-  if (half) {
-    const uint16_t h = float_to_half(value);
-    std::memcpy(at + 2 * index, &h, 2);
-  } else {
-    std::memcpy(at + 4 * index, &value, 4);
-  }
+void put_half(uint8_t* at, size_t index, float value) {
+  const uint16_t h = float_to_half(value);
+  std::memcpy(at + 2 * index, &h, 2);
 }
 
 }  // namespace
@@ -98,22 +106,39 @@ PackedMatrix::PackedMatrix(const formats::WeightFormat& format, size_t rows, siz
 
 namespace {
 
-// One expanded block of row `row` into the records from `record` on. False: a scale is not finite.
-bool put_block(uint8_t* record, const IntPanels& p, const formats::WeightFormat& f,
+// Scales and offsets of group `g` of a block, number `index` of its record's. Factors come with
+// units, written once a block.
+void put_group(uint8_t* record, const IntPanels& p, const formats::IntBlock& block, size_t g,
+               size_t index) {
+  uint8_t *scales = record + data_bytes(p), *offsets = scales + scale_bytes(p);
+  if (p.has_factors) {
+    scales[index] = static_cast<uint8_t>(block.factor[g]);
+    if (p.offset == PanelOffset::kMins) offsets[index] = block.min_factor[g];
+    return;
+  }
+  put_half(scales, index, block.scale[g]);
+  if (p.offset == PanelOffset::kMins) put_half(offsets, index, block.min[g]);
+  if (p.offset == PanelOffset::kZeros) offsets[index] = block.zero[g];
+}
+
+// One expanded block of row `row` into the run of records at `at`. False: a scale is not finite.
+bool put_block(uint8_t* at, const IntPanels& p, const formats::WeightFormat& f,
                const formats::IntBlock& block, size_t row) {
   bool finite = true;
   const size_t length = record_length(p), groups = length / f.group_length;
+  if (p.has_factors) {
+    put_half(at, row, block.unit);
+    if (p.offset == PanelOffset::kMins) put_half(at + 2 * kPanelRows, row, block.min_unit);
+  }
+  uint8_t* record = at + units_bytes(p);
   for (size_t i = 0; i < f.block_length / length; ++i, record += p.record_bytes) {
     for (size_t part = 0; part < length / kGroup; ++part) {
       put_part(record + part * part_bytes(p), p, row, block.q + i * length + part * kGroup);
     }
-    uint8_t *scales = record + data_bytes(p), *offsets = scales + scale_bytes(p);
     for (size_t j = 0; j < groups; ++j) {
-      const size_t g = i * groups + j, index = j * kPanelRows + row;
+      const size_t g = i * groups + j;
       finite = finite && std::isfinite(block.scale[g]) && std::isfinite(block.min[g]);
-      put_scale(scales, f.half_scales, index, block.scale[g]);
-      if (p.offset == PanelOffset::kMins) put_scale(offsets, f.half_scales, index, block.min[g]);
-      if (p.offset == PanelOffset::kZeros) offsets[index] = block.zero[g];
+      put_group(record, p, block, g, j * kPanelRows + row);
     }
   }
   return finite;
@@ -132,8 +157,8 @@ bool PackedMatrix::pack(const std::byte* rows, size_t begin, size_t end) {
       const std::byte* row = rows + ((panel - begin) * kPanelRows + r) * row_bytes;
       for (size_t b = 0; b < blocks; ++b) {
         f.expand_block(row + b * f.block_bytes, block);
-        uint8_t* record = at + b * (f.block_length / record_length(panels_)) * panels_.record_bytes;
-        finite = put_block(record, panels_, f, block, r) && finite;
+        uint8_t* run = at + b * run_bytes(panels_, f.block_length);
+        finite = put_block(run, panels_, f, block, r) && finite;
       }
     }
   }

@@ -58,15 +58,18 @@ enum class PanelOffset : uint8_t { kFixedZero, kMins, kZeros };
 //   data     R / 8 vectors of 64 bytes for 4-bit weights: byte row*4 + j of vector v holds
 //            k = 8v + j in its low and k = 8v + 4 + j in its high bits (j = 0..3);
 //            R / 4 vectors for 8-bit weights: byte row*4 + j of vector v holds k = 4v + j
-//   scales   [R / group_length, 16] fp16 or f32
+//   scales   [R / group_length, 16] fp16, or int8 factors
 //   offsets  the same of mins; or [16] bytes of zeros
+// Factors are multiplied by units that 256 k share: in front of every 8 records stand 16 units of
+// the scales and, where there are mins, 16 of those, fp16: scale = unit * factor, min = -(unit *
+// factor). Stored as products in fp32, scales took a third more memory than the file's.
 struct IntPanels {
   const uint8_t* data;
   size_t k;  // a multiple of R
   size_t record_bytes;
   uint8_t bits;         // 4 or 8: how q is stored
   uint8_t full_range;   // 1: q may pass 127, so that a signed 16-bit sum of two products overflows
-  uint8_t half_scales;  // 1: scales and mins are fp16
+  uint8_t has_factors;  // 0: scales and mins are fp16
   PanelOffset offset;
   uint8_t group_length;  // 16, 32 or 128
   uint8_t zero_shift;    // kFixedZero: zero = 2^zero_shift

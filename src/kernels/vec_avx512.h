@@ -110,6 +110,10 @@ HENG_INLINE VfPair load_bf16_pairs(const void* p) {
           _mm512_castsi512_ps(_mm512_and_si512(both, high))};
 }
 // 16 bytes as numbers 0..255.
+HENG_INLINE Vf load_i8(const uint8_t* p) {
+  return _mm512_cvtepi32_ps(
+      _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+}
 HENG_INLINE Vf load_u8(const uint8_t* p) {
   return _mm512_cvtepi32_ps(
       _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));

@@ -135,6 +135,9 @@ HENG_INLINE Vf load_f16(const void* p) {
 HENG_INLINE Vf load_bf16(const void* p) {
   return load_first_bf16(p, kLanes);
 }
+HENG_INLINE Vf load_i8(const uint8_t* p) {
+  return map([&](size_t i) { return static_cast<float>(static_cast<int8_t>(p[i])); });
+}
 HENG_INLINE Vf load_u8(const uint8_t* p) {
   return map([&](size_t i) { return static_cast<float>(p[i]); });
 }

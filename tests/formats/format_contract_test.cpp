@@ -193,7 +193,7 @@ TEST_P(SymmetricContract, MinimumIsMinusZeroTimesScale) {
   });
 }
 
-TEST_P(BlockFormatContract, HalfScalesSaysWhetherFp16HoldsScalesAndStoredMinima) {
+TEST_P(BlockFormatContract, FactorsAreSaidWhereFp16DoesNotHoldScalesAndStoredMinima) {
   const auto held = [](float value) { return same(half_to_float(float_to_half(value)), value); };
   bool all_held = true;
   for_random_blocks([&](const IntBlock& block, const std::byte*) {
@@ -201,7 +201,7 @@ TEST_P(BlockFormatContract, HalfScalesSaysWhetherFp16HoldsScalesAndStoredMinima)
       all_held &= held(block.scale[g]) && (format().zero != kStoredMin || held(block.min[g]));
     }
   });
-  EXPECT_EQ(format().half_scales, all_held);
+  EXPECT_EQ(format().has_factors, !all_held);
 }
 
 TEST_P(EncoderContract, PacksAsUpstreamBitForBit) {
