@@ -150,12 +150,13 @@ HENG_INLINE void group_sums(const uint8_t* w, const int8_t* q, GroupPart part, V
   }
 }
 
-// A few tokens read each panel once, from memory: every record asks for the one this far ahead.
+// A tile that is not full meets each panel once, from memory: every record asks for the one this
+// far ahead. Full tiles share a panel; they ask for the next one together (one_panel).
 constexpr size_t kPrefetchBytes = 4096;
 
 template <typename Kind, size_t T>
 HENG_INLINE void prefetch_record(const uint8_t* w) {
-  if constexpr (T <= 4) {
+  if constexpr (T < kTokenTile) {
     for (size_t i = 0; i < Kind::record_bytes; i += 64) __builtin_prefetch(w + i + kPrefetchBytes);
   }
 }
@@ -246,8 +247,9 @@ struct IntJob {
   size_t rows;
 };
 
+// Tokens [begin, end). `ahead`: another panel comes next.
 template <typename Kind>
-void one_panel(const IntJob& job, size_t panel, size_t begin, size_t end) {
+void one_panel(const IntJob& job, size_t panel, size_t begin, size_t end, bool ahead) {
   const IntPanels& w = job.w;
   const IntActivations& x = job.x;
   const bool halves = Kind::length == 16;
@@ -256,8 +258,11 @@ void one_panel(const IntJob& job, size_t panel, size_t begin, size_t end) {
   const size_t row = panel * kPanelRows, left = job.rows - row;
   const uint8_t* data = w.data + panel * runs * Kind::run_bytes;
   const PanelOutput to{job.out, row, left < kPanelRows ? left : kPanelRows};
+  const size_t panel_bytes = runs * Kind::run_bytes, n_tiles = (end - begin) / kTokenTile;
+  const RowTask next{row, data + panel_bytes, ahead ? panel_bytes : 0};
   for (size_t t = begin; t < end; t += kTokenTile) {
     const size_t nt = end - t < kTokenTile ? end - t : kTokenTile;
+    if (n_tiles > 1 && nt == kTokenTile) prefetch_part(next, (t - begin) / kTokenTile, n_tiles);
     PanelTask p{};
     p.data = data;
     p.q = x.q + Kind::passes * t * w.k;
@@ -278,7 +283,7 @@ void panels_of_kind(const IntJob& job, size_t panel_begin, size_t panel_end) {
   for (size_t t = 0; t < n; t += block) {
     const size_t end = t + block < n ? t + block : n;
     for (size_t panel = panel_begin; panel < panel_end; ++panel) {
-      one_panel<Kind>(job, panel, t, end);
+      one_panel<Kind>(job, panel, t, end, panel + 1 < panel_end);
     }
   }
 }

@@ -97,8 +97,8 @@ HENG_INLINE void put_sums(const Output& out, size_t token, size_t row, const Vf 
 // Some rows of the weight, and what to ask memory for meanwhile.
 struct RowTask {
   size_t row;
-  const char* ahead;  // the rows that come next, or nullptr
-  size_t ahead_bytes;
+  const void* ahead;   // the rows that come next
+  size_t ahead_bytes;  // 0: none do
 };
 
 // A run of tokens inside one tile of `tile_tokens`.
@@ -117,9 +117,6 @@ HENG_INLINE void plain_step(Vf (&acc)[R][T], const W (&w)[R], const typename L::
   }
 }
 
-// One token reads the weights as fast as memory gives them: each row asks this far ahead.
-constexpr size_t kRowPrefetchBytes = 2048;
-
 // Rows [row, row + R) x tokens [token, token + T).
 template <typename L, size_t R, size_t T>
 void plain_tile(const PlainMatmul& m, size_t row, const TokenTask<L>& tokens) {
@@ -135,7 +132,10 @@ void plain_tile(const PlainMatmul& m, size_t row, const TokenTask<L>& tokens) {
   for (size_t k = 0; k < whole; k += L::kStep, x += x_step) {
     for (size_t r = 0; r < R; ++r) {
       const char* at = w + r * row_bytes + k * L::kBytes;
-      if constexpr (T == 1) __builtin_prefetch(at + kRowPrefetchBytes);
+      // One token reads weights as fast as memory gives them: each line asks for the one at its
+      // place in the rows that come next. Rows are about a page long, so that the processor's own
+      // prefetching begins anew with each.
+      if constexpr (T == 1) __builtin_prefetch(at + R * row_bytes, 0, 2);
       ws[r] = L::weight(at);
     }
     plain_step<L, R, T>(acc, ws, x);
@@ -151,10 +151,9 @@ void plain_tile(const PlainMatmul& m, size_t row, const TokenTask<L>& tokens) {
 
 // Part `i` of `n` of the bytes that the next rows take.
 HENG_INLINE void prefetch_part(const RowTask& rows, size_t i, size_t n) {
-  if (rows.ahead == nullptr) return;
   const size_t end = rows.ahead_bytes * (i + 1) / n;
   for (size_t at = rows.ahead_bytes * i / n / 64 * 64; at < end; at += 64) {
-    __builtin_prefetch(rows.ahead + at);
+    __builtin_prefetch(static_cast<const char*>(rows.ahead) + at);
   }
 }
 
@@ -186,7 +185,7 @@ void matmul_plain(const PlainMatmul& m, size_t row_begin, size_t row_end) {
     size_t r = row_begin;
     for (; r + kRows <= row_end; r += kRows) {
       const bool more = r + 2 * kRows <= row_end;
-      const RowTask rows{r, more ? weight + (r + kRows) * row_bytes : nullptr, kRows * row_bytes};
+      const RowTask rows{r, weight + (r + kRows) * row_bytes, more ? kRows * row_bytes : 0};
       plain_rows<L, kRows>(m, rows, t, end);
     }
     for (; r < row_end; ++r) plain_rows<L, 1>(m, {r, nullptr, 0}, t, end);
