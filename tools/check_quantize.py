@@ -10,11 +10,11 @@ peer is --peer or $HENG_PEER: llama-server itself, or a program whose first argu
 without either ../shared/tools/peer-llama-cpp, then llama-server on the PATH. --prompts: a text file, a prompt
 a line.
 
-Both round activations to 8 bits (--activations 8), each in its own way, so that two scores which lie close may
-change places. Where
-the ids part, the margin of heng's best score over the one that llama.cpp took is printed, as a share of the
-standard deviation of the scores; below --near it counts as a tie. Exit status 0 where all ids agree or part in
-a tie, 1 where not, 2 without a peer.
+llama.cpp rounds activations to 8 bits, so heng is asked for that too (--activations 8). Scales are rounded and
+sums are taken each in its own way, so that two scores which lie close may still change places. Where the ids
+part, the margin of heng's best score over the one that llama.cpp took is printed, as a share of the standard
+deviation of the scores; below --near it counts as a tie. Exit status 0 where all ids agree or part in a tie, 1
+where not, 2 without a peer.
 """
 import argparse
 import json
@@ -104,15 +104,15 @@ def heng_ids(heng, model, prompts):
 
 
 def heng_greedy(heng, model, ids, steps, threads):
-    said = run(heng, "run", model, "--ids", "-", "--greedy", "--ignore-eos", "--max-new-tokens", steps,
-               "--activations", 8, "--threads", threads, "--json", text=" ".join(map(str, ids)))
+    said = run(heng, "run", model, "--ids", "-", "--greedy", "--ignore-eos", "--max-new-tokens", steps, "--activations", 8,
+               "--threads", threads, "--json", text=" ".join(map(str, ids)))
     return json.loads(said)["ids"]
 
 
 def last_scores(heng, model, ids, folder):
     """heng's scores after `ids`, as floats."""
     npy = pathlib.Path(folder) / "scores.npy"
-    run(heng, "logits", model, "--ids", "-", "--npy", npy, "--json", text=" ".join(map(str, ids)))
+    run(heng, "logits", model, "--ids", "-", "--npy", npy, "--activations", 8, "--json", text=" ".join(map(str, ids)))
     data = npy.read_bytes()
     start = 10 + struct.unpack("<H", data[8:10])[0]
     n = (len(data) - start) // 4 // len(ids)
@@ -126,36 +126,38 @@ def margin(scores, ours, theirs):
 
 
 def compare(arguments, peer, folder):
-    """A row a prompt."""
+    """Yields a row a prompt."""
     model = pathlib.Path(folder) / "model.gguf"
     run(arguments.heng, "quantize", arguments.model, model, "--type", arguments.type)
     prompts = PROMPTS
     if arguments.prompts:
         prompts = pathlib.Path(arguments.prompts).read_text(encoding="utf-8").splitlines()
-    rows = []
     with open(pathlib.Path(folder) / "server.log", "w+") as log, Server(peer, model, arguments.threads, log) as server:
         before = heng_ids(arguments.heng, arguments.model, prompts)
         after = heng_ids(arguments.heng, model, prompts)
         for prompt, original, ids in zip(prompts, before, after):
             peer_ids = server.ask("/tokenize", {"content": prompt, "add_special": True})["tokens"]
             ours = heng_greedy(arguments.heng, model, ids, arguments.steps, arguments.threads)
+            # Ends at the end of its text; heng goes on.
             theirs = server.ask("/completion", {"prompt": ids, "n_predict": arguments.steps, "temperature": 0, "top_k": 1,
-                                                "ignore_eos": True, "return_tokens": True,
-                                                "cache_prompt": False})["tokens"]
-            row = {"prompt": prompt, "same_prompt_ids": original == ids == peer_ids, "steps": len(ours),
-                   "same_steps": next((i for i, pair in enumerate(zip(ours, theirs)) if pair[0] != pair[1]),
-                                      min(len(ours), len(theirs)))}
-            if row["same_steps"] < len(ours):
+                                                "return_tokens": True, "cache_prompt": False})["tokens"]
+            row = {"prompt": prompt, "same_prompt_ids": original == ids == peer_ids, "steps": len(theirs),
+                   "same_steps": next((i for i, pair in enumerate(zip(ours, theirs)) if pair[0] != pair[1]), len(theirs))}
+            if row["same_steps"] < len(theirs):
                 at = row["same_steps"]
                 scores = last_scores(arguments.heng, model, ids + ours[:at], folder)
-                row["margin"] = margin(scores, ours[at], theirs[at]) if at < len(theirs) else None
-            rows.append(row)
-    return rows
+                row["margin"] = margin(scores, ours[at], theirs[at])
+            yield row
 
 
 def is_good(row, near):
-    tie = row.get("margin") is not None and row["margin"] < near
-    return row["same_prompt_ids"] and (row["same_steps"] == row["steps"] or tie)
+    return row["same_prompt_ids"] and row.get("margin", 0) < near
+
+
+def print_row(row):
+    tail = f", margin there {row['margin']:.4f}" if "margin" in row else ""
+    print(f"{row['same_steps']:4} of {row['steps']} steps the same{tail}"
+          f"{'' if row['same_prompt_ids'] else ', PROMPT IDS DIFFER'}  {row['prompt'][:40]!r}", flush=True)
 
 
 def main():
@@ -175,19 +177,18 @@ def main():
         print("error: no llama.cpp to hold against. HENG_PEER=/path/to/llama-server names one.", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory() as folder:
+        rows = []
         try:
-            rows = compare(arguments, peer, folder)
+            for row in compare(arguments, peer, folder):
+                rows.append(row)
+                if not arguments.json:
+                    print_row(row)
         except RuntimeError as error:
             log = (pathlib.Path(folder) / "server.log").read_text(errors="replace").splitlines()
             print("\n".join([f"error: {error}:", *log[-20:]]), file=sys.stderr)
             return 1
     if arguments.json:
         print(json.dumps({"model": arguments.model, "type": arguments.type, "rows": rows}))
-    else:
-        for row in rows:
-            tail = "" if row["same_steps"] == row["steps"] else f", margin there {row['margin']:.4f}"
-            print(f"{row['same_steps']:4} of {row['steps']} steps the same{tail}"
-                  f"{'' if row['same_prompt_ids'] else ', PROMPT IDS DIFFER'}  {row['prompt'][:40]!r}")
     return 0 if all(is_good(row, arguments.near) for row in rows) else 1
 
 
