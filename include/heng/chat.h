@@ -13,14 +13,19 @@
 
 #include "heng/generation.h"
 #include "heng/tokenizer.h"
+#include "heng/tools.h"
 
 namespace heng {
 
 struct Message {
   // "system", "user" or "assistant"; in Alpaca's formats "input" too: what the instruction of the
-  // user's message before it is about.
+  // user's message before it is about. In formats with tools "tool" (or "function", as the older
+  // API says) too: what a call of the assistant's message before it gave.
   std::string role;
   std::string content;
+  std::vector<ToolCall> tool_calls = {};  // of an assistant's message
+  std::string tool_call_id = {};          // of a tool's message
+  std::string name = {};                  // of the tool, in a tool's message
 };
 
 struct PromptOptions {
@@ -30,6 +35,8 @@ struct PromptOptions {
   std::optional<size_t> max_window_tokens = std::nullopt;
   // Whether a model that can think before it answers does (upstream's enable_thinking).
   bool think = true;
+  // What the model may call. Throws Error kUnsupported where the format has no tools.
+  std::span<const Tool> tools = {};
 };
 
 struct Prompt {
@@ -43,7 +50,8 @@ class ChatFormat {
   virtual ~ChatFormat() = default;
 
   virtual std::string_view name() const = 0;  // "qwen"
-  // The prompt of a conversation that ends with a user message. Contents are plain text: no special
+  // The prompt of a conversation that ends with a user's or a tool's message; in ReAct, which goes
+  // on inside a turn, an assistant's may be the last too. Contents are plain text: no special
   // token can come out of them. Throws Error kInvalidArgument for roles or an order the format does
   // not have, and for a tokenizer without its special tokens.
   virtual Prompt build(const Tokenizer& tokenizer, std::span<const Message> messages,
@@ -56,6 +64,8 @@ class ChatFormat {
   virtual std::string_view default_system() const = 0;
   // Whether replies begin with a thought between <think> and </think> unless PromptOptions say no.
   virtual bool thinks() const { return false; }
+  // How replies call tools; with kNone neither tools nor messages of tools are taken.
+  virtual ToolSyntax tool_syntax() const { return ToolSyntax::kNone; }
   // What upstream's own chat function sets over generation_config.json, or in place of a missing
   // one.
   virtual void set_defaults(GenerationConfig&) const {}
