@@ -61,8 +61,8 @@ class ToolCallStream {
     std::string arguments;  // to be put behind those that came before
   };
   struct Delta {
-    std::string text;  // belongs in front of `pieces`
-    std::vector<Piece> pieces;
+    std::string text;
+    std::vector<Piece> pieces;  // in the order of their calls, at most one each
   };
 
   explicit ToolCallStream(ToolSyntax syntax);

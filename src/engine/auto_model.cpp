@@ -56,8 +56,10 @@ ChatRequest chat_request(const ChatFormat& format, const Tokenizer& tokenizer,
   for (const TokenId id : format.stop_ids(tokenizer)) {
     if (std::find(ends.begin(), ends.end(), id) == ends.end()) ends.push_back(id);
   }
-  for (std::string& text : format.stop_texts()) {
-    result.request.generation.stop.push_back(std::move(text));
+  std::vector<std::string>& stop = result.request.generation.stop;
+  for (std::string& text : format.stop_texts()) stop.push_back(std::move(text));
+  if (!options.tools.empty()) {
+    for (std::string& text : tool_stop_texts(format.tool_syntax())) stop.push_back(std::move(text));
   }
   if (prompt.ids.size() < context) {
     const auto left = static_cast<int64_t>(context - prompt.ids.size());

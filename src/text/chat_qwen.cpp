@@ -11,7 +11,8 @@ std::shared_ptr<const ChatFormat> make() {
                       .default_system = "You are a helpful assistant.",
                       .encoding = ChatMlStyle::Encoding::kInParts,
                       .order = ChatMlStyle::Order::kPairs,
-                      .stop_names = {"<|im_end|>", "<|im_start|>", "<|endoftext|>"}});
+                      .stop_names = {"<|im_end|>", "<|im_start|>", "<|endoftext|>"},
+                      .tools = ToolSyntax::kReact});
 }
 
 // A base model of this architecture says chat_format "raw".

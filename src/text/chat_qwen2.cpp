@@ -1,5 +1,5 @@
 // Chats of Qwen1.5, Qwen2 and Qwen2.5. Source: chat_template of the published Qwen2-7B-Instruct and
-// Qwen2.5-7B-Instruct, which differ in their default system text; tools are not covered.
+// Qwen2.5-7B-Instruct, which differ in their default system text, and only the latter has tools.
 #include "text/chat_formats.h"
 #include "text/chatml.h"
 
@@ -10,12 +10,14 @@ constexpr std::string_view kQwen2System = "You are a helpful assistant.";
 constexpr std::string_view kQwen25System =
     "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.";
 
-std::shared_ptr<const ChatFormat> make(std::string_view name, std::string_view system) {
+std::shared_ptr<const ChatFormat> make(std::string_view name, std::string_view system,
+                                       ToolSyntax tools) {
   return make_chatml({.name = name,
                       .default_system = system,
                       .encoding = ChatMlStyle::Encoding::kWhole,
                       .order = ChatMlStyle::Order::kAny,
-                      .stop_names = {"<|im_end|>", "<|endoftext|>"}});
+                      .stop_names = {"<|im_end|>", "<|endoftext|>"},
+                      .tools = tools});
 }
 
 // Base models have a template too, but their texts end with <|endoftext|>. Models that others
@@ -36,14 +38,14 @@ extern const ChatFormatRow kQwen2Chat;
 const ChatFormatRow kQwen2Chat{
     .name = "qwen2",
     .alias = "qwen1.5",
-    .make = [] { return make("qwen2", kQwen2System); },
+    .make = [] { return make("qwen2", kQwen2System, ToolSyntax::kNone); },
     .suits = [](const ChatFiles& files) { return is_chat(files, kQwen2System); }};
 
 extern const ChatFormatRow kQwen25Chat;
 const ChatFormatRow kQwen25Chat{
     .name = "qwen2.5",
     .alias = "",
-    .make = [] { return make("qwen2.5", kQwen25System); },
+    .make = [] { return make("qwen2.5", kQwen25System, ToolSyntax::kHermes); },
     .suits = [](const ChatFiles& files) { return is_chat(files, kQwen25System); }};
 
 }  // namespace heng::text

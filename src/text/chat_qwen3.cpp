@@ -1,5 +1,5 @@
 // Qwen3's chats, which may begin a reply with a thought. Source: chat_template of the published
-// Qwen3-8B (April 2025); tools are not covered.
+// Qwen3-8B (April 2025).
 #include "text/chat_formats.h"
 #include "text/chatml.h"
 
@@ -12,7 +12,8 @@ std::shared_ptr<const ChatFormat> make() {
                       .encoding = ChatMlStyle::Encoding::kWhole,
                       .order = ChatMlStyle::Order::kAny,
                       .stop_names = {"<|im_end|>", "<|endoftext|>"},
-                      .thinks = true});
+                      .thinks = true,
+                      .tools = ToolSyntax::kHermes});
 }
 
 // Base models have a template too, but their texts end with <|endoftext|>. The models of July 2025

@@ -1,7 +1,12 @@
 #include "text/chatml.h"
 
+#include <algorithm>
+
+#include "text/hermes_prompt.h"
+#include "text/marked_encoding.h"
 #include "text/message_rules.h"
 #include "text/prompt_writer.h"
+#include "text/react.h"
 
 namespace heng::text {
 namespace {
@@ -20,13 +25,13 @@ std::string_view strip_right(std::string_view text, char c) {
   return text.substr(0, text.find_last_not_of(c) + 1);
 }
 
-// A past reply of a thinking model. Source: Qwen3's chat_template.
+// A past reply, parted where the model thinks. Source: Qwen3's chat_template.
 struct ThoughtReply {
   std::string_view thought, answer;
 
-  explicit ThoughtReply(std::string_view content) : answer(content) {
+  ThoughtReply(std::string_view content, bool thinks) : answer(content) {
     const size_t first = content.find(kThinkEnd);
-    if (first == std::string_view::npos) return;
+    if (!thinks || first == std::string_view::npos) return;
     answer = strip_left(content.substr(content.rfind(kThinkEnd) + kThinkEnd.size()), '\n');
     thought = strip_right(content.substr(0, first), '\n');
     const size_t open = thought.rfind(kThink);
@@ -39,6 +44,16 @@ struct ThoughtReply {
 bool is_tool_result(const Message& message) {
   return message.content.starts_with("<tool_response>") &&
          message.content.ends_with("</tool_response>");
+}
+
+bool is_result(const Message& message) {
+  return message.role == "tool" || message.role == "function";
+}
+
+bool speaks_of_tools(std::span<const Message> messages, std::span<const Tool> tools) {
+  return !tools.empty() || std::any_of(messages.begin(), messages.end(), [](const Message& m) {
+    return is_result(m) || !m.tool_calls.empty();
+  });
 }
 
 // Writes blocks with one tokenizer.
@@ -61,6 +76,36 @@ class Writer {
     open(role, content, out);
     out.special(kEnd);
     return out.take();
+  }
+
+  // A block whose text was put together elsewhere.
+  Piece marked_block(const jinja::Text& body) const {
+    jinja::Text text{std::string(kStart)};
+    text.append(body);
+    text.append(kEnd);
+    return {encode_marked(tokenizer_, text), text.bytes()};
+  }
+
+  // An answer that the reply goes on with.
+  Piece open_block(std::string_view content) const {
+    PromptWriter out = writer();
+    open("assistant", content, out);
+    return out.take();
+  }
+
+  Piece calling_block(const ThoughtReply& reply, bool keeps_thought,
+                      std::span<const ToolCall> calls) const {
+    jinja::Text body("assistant\n");
+    std::string_view answer = reply.answer;
+    if (keeps_thought) {
+      body.append("<think>\n");
+      body.append(replace_invalid_utf8(reply.thought), true);
+      body.append("\n</think>\n\n");
+      answer = strip_left(answer, '\n');
+    }
+    body.append(replace_invalid_utf8(answer), true);
+    append_hermes_calls(calls, !reply.answer.empty(), body);
+    return marked_block(body);
   }
 
   // The reply with its thought, as it stands after the last question.
@@ -130,19 +175,39 @@ class ChatMl final : public ChatFormat {
   std::string_view name() const override { return style_.name; }
   std::string_view default_system() const override { return style_.default_system; }
   bool thinks() const override { return style_.thinks; }
+  ToolSyntax tool_syntax() const override { return style_.tools; }
 
   Prompt build(const Tokenizer& tokenizer, std::span<const Message> messages,
                const PromptOptions& options) const override {
-    check_messages(messages, {.format = style_.name,
-                              .system = true,
-                              .in_turn = style_.order == ChatMlStyle::Order::kPairs,
-                              .input = false});
+    if (style_.tools != ToolSyntax::kReact || !speaks_of_tools(messages, options.tools)) {
+      return build(tokenizer, messages, options.tools, false, options);
+    }
+    const ReactDialog dialog = react_dialog(messages, options.tools, style_.name);
+    return build(tokenizer, dialog.messages, {}, dialog.goes_on, options);
+  }
+
+  std::vector<TokenId> stop_ids(const Tokenizer& tokenizer) const override {
+    std::vector<TokenId> ids;
+    for (const std::string_view name : style_.stop_names) {
+      if (const auto id = tokenizer.special_id(name)) ids.push_back(*id);
+    }
+    return ids;
+  }
+
+ private:
+  // `goes_on`: the reply continues the last message, an assistant's.
+  Prompt build(const Tokenizer& tokenizer, std::span<const Message> messages,
+               std::span<const Tool> tools, bool goes_on, const PromptOptions& options) const {
+    check_messages(messages.first(messages.size() - goes_on), tools,
+                   {.format = style_.name,
+                    .system = true,
+                    .in_turn = style_.order == ChatMlStyle::Order::kPairs,
+                    .input = false,
+                    .tools = style_.tools == ToolSyntax::kHermes});
     const Writer writer(tokenizer, style_);
     Lines prompt(writer.line_break());
-    const bool has_system = messages.front().role == "system";
-    const std::string_view system = has_system ? messages.front().content : style_.default_system;
-    if (has_system || !system.empty()) prompt.add(writer.block("system", system));
-    if (has_system) messages = messages.subspan(1);
+    add_system(writer, messages, tools, prompt);
+    if (messages.front().role == "system") messages = messages.subspan(1);
     std::vector<std::span<const Message>> turns = split_turns(messages);
     const std::span<const Message> query = turns.back();
     turns.pop_back();
@@ -159,23 +224,28 @@ class ChatMl final : public ChatFormat {
       kept.push_back(std::move(turn));
     }
     const size_t dropped = turns.size() - kept.size();
-    kept.insert(kept.begin(), blocks(writer, query, asked));
+    kept.insert(kept.begin(), blocks(writer, query.first(query.size() - goes_on), asked));
     for (size_t i = kept.size(); i-- > 0;) {
       for (const Piece& piece : kept[i]) prompt.add(piece);
     }
-    prompt.add(writer.reply_head(options.think));
+    prompt.add(goes_on ? writer.open_block(query.back().content)
+                       : writer.reply_head(options.think));
     return {std::move(prompt.all().ids), std::move(prompt.all().text), dropped};
   }
 
-  std::vector<TokenId> stop_ids(const Tokenizer& tokenizer) const override {
-    std::vector<TokenId> ids;
-    for (const std::string_view name : style_.stop_names) {
-      if (const auto id = tokenizer.special_id(name)) ids.push_back(*id);
+  void add_system(const Writer& writer, std::span<const Message> messages,
+                  std::span<const Tool> tools, Lines& prompt) const {
+    const bool given = messages.front().role == "system";
+    const std::string_view system = given ? messages.front().content : style_.default_system;
+    const bool has_system = given || !system.empty();
+    if (!tools.empty()) {
+      prompt.add(writer.marked_block(
+          hermes_system(has_system ? std::optional(system) : std::nullopt, tools)));
+    } else if (has_system) {
+      prompt.add(writer.block("system", system));
     }
-    return ids;
   }
 
- private:
   // The last message in which a user asks something; nullptr where none does.
   static const Message* last_question(std::span<const Message> messages) {
     for (size_t i = messages.size(); i-- > 0;) {
@@ -187,17 +257,28 @@ class ChatMl final : public ChatFormat {
   std::vector<Piece> blocks(const Writer& writer, std::span<const Message> messages,
                             const Message* asked) const {
     std::vector<Piece> pieces;
-    for (const Message& message : messages) {
-      if (!style_.thinks || message.role != "assistant") {
+    for (size_t i = 0; i < messages.size();) {
+      const Message& message = messages[i];
+      size_t n = 1;
+      if (is_result(message)) {
+        while (i + n < messages.size() && is_result(messages[i + n])) ++n;
+        pieces.push_back(writer.marked_block(hermes_results(messages.subspan(i, n))));
+      } else if (message.role == "assistant") {
+        pieces.push_back(said(writer, message, asked && &message > asked));
+      } else {
         pieces.push_back(writer.block(message.role, message.content));
-        continue;
       }
-      const ThoughtReply reply(message.content);
-      const bool keeps = asked && &message > asked && !reply.thought.empty();
-      pieces.push_back(keeps ? writer.thinking_block(reply)
-                             : writer.block("assistant", reply.answer));
+      i += n;
     }
     return pieces;
+  }
+
+  // What an assistant said. `is_recent`: behind the last question.
+  Piece said(const Writer& writer, const Message& message, bool is_recent) const {
+    const ThoughtReply reply(message.content, style_.thinks);
+    const bool keeps = is_recent && !reply.thought.empty();
+    if (!message.tool_calls.empty()) return writer.calling_block(reply, keeps, message.tool_calls);
+    return keeps ? writer.thinking_block(reply) : writer.block("assistant", reply.answer);
   }
 
   // A turn begins with each user message; what an assistant says before the first belongs to that

@@ -31,6 +31,7 @@ struct ChatMlStyle {
   // Qwen3's: past replies go without their thoughts, and a prompt that asks for no thought ends
   // with an empty one.
   bool thinks = false;
+  ToolSyntax tools = ToolSyntax::kNone;
 };
 
 std::shared_ptr<const ChatFormat> make_chatml(ChatMlStyle style);

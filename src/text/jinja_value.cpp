@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <cmath>
 
 #include "base/message.h"
+#include "base/number_text.h"
 
 namespace heng::text::jinja {
 namespace {
@@ -146,17 +145,6 @@ bool is_true(const Value& value) {
 }
 
 // Python's repr: the shortest digits that read back the same; an exponent below 1e-4 and from 1e16.
-std::string float_text(double value) {
-  const double size = std::fabs(value);
-  const bool exponent = size != 0 && (size < 1e-4 || size >= 1e16);
-  std::array<char, 64> buffer;
-  const auto format = exponent ? std::chars_format::scientific : std::chars_format::fixed;
-  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value, format).ptr;
-  std::string text(buffer.data(), end);
-  if (!exponent && text.find('.') == std::string::npos) text += ".0";
-  return text;
-}
-
 Text to_repr(Run& run, const Value& value) {
   if (value.is(Kind::kUndefined)) return Text("Undefined");
   if (!value.is(Kind::kString)) return to_text(run, value);

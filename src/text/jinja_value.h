@@ -134,7 +134,6 @@ bool is_true(const Value& value);
 // str(value) and repr(value). Refuses what Python would show by its address.
 Text to_text(Run& run, const Value& value);
 Text to_repr(Run& run, const Value& value);
-std::string float_text(double value);  // repr of a finite float
 
 bool equal(Run& run, const Value& a, const Value& b);
 // a < b; fails for what Python cannot order.

@@ -25,10 +25,11 @@ Dialog read_dialog(std::span<const Message> messages) {
 
 Prompt TurnFormat::build(const Tokenizer& tokenizer, std::span<const Message> messages,
                          const PromptOptions& options) const {
-  check_messages(messages, {.format = style_.name,
-                            .system = style_.takes_system,
-                            .in_turn = true,
-                            .input = style_.takes_input});
+  check_messages(messages, options.tools,
+                 {.format = style_.name,
+                  .system = style_.takes_system,
+                  .in_turn = true,
+                  .input = style_.takes_input});
   for (size_t i = 0; i < messages.size(); ++i) {
     const std::string problem = problem_with(messages[i].content);
     if (!problem.empty()) refuse_message(i, problem, style_.name);

@@ -154,12 +154,13 @@ TEST(ChatFormats, TheWindowDropsWholeTurnsOldestFirst) {
 }
 
 TEST(ChatFormats, ConversationsTheFormatDoesNotHaveAreRefused) {
-  const auto refused = [](const char* format, const Messages& messages, const char* why) {
+  const auto refused = [](const char* format, const Messages& messages, const char* why,
+                          ErrorCode code = ErrorCode::kInvalidArgument) {
     try {
       text_of(format, messages);
       ADD_FAILURE() << "was taken: " << why;
     } catch (const Error& e) {
-      EXPECT_EQ(e.code(), ErrorCode::kInvalidArgument);
+      EXPECT_EQ(e.code(), code);
       EXPECT_THAT(e.what(), HasSubstr(why));
     }
   };
@@ -167,11 +168,13 @@ TEST(ChatFormats, ConversationsTheFormatDoesNotHaveAreRefused) {
     refused(format, {}, "messages: none");
     refused(format, {{"system", "x"}}, "messages[0]");
     refused(format, {{"user", "x"}, {"assistant", "y"}}, "messages[1]");
-    refused(format, {{"tool", "x"}, {"user", "y"}}, "\"tool\"");
     refused(format, {{"User", "x"}}, "\"User\"");
     refused(format, {{"", "x"}, {"user", "y"}}, "messages[0]");
     refused(format, {{"user", "x"}, {"system", "y"}, {"user", "z"}}, "messages[1]");
   }
+  refused("smollm2", {{"tool", "x"}, {"user", "y"}}, "role \"tool\"", ErrorCode::kUnsupported);
+  refused("qwen", {{"tool", "x"}, {"user", "y"}}, "role tool");
+  refused("qwen2.5", {{"tool", "x"}, {"user", "y"}}, "role tool");
   refused("qwen", {{"user", "x"}, {"user", "y"}}, "expected assistant");
   refused("qwen", {{"assistant", "x"}, {"user", "y"}}, "expected user");
   EXPECT_NO_THROW(text_of("smollm2", {{"user", "x"}, {"user", "y"}}));

@@ -204,7 +204,7 @@ TEST(ChatJinja, WhatTheTemplateOrTheSubsetRefusesIsToldWithItsPlace) {
           ErrorCode::kInvalidArgument, "2:19: the template says: only tools");
   refused("a\n  {% include 'b' %}", one, ErrorCode::kUnsupported,
           "chat_template:2:6: the tag \"include\"");
-  refused(chatml("x"), {{"tool", "x"}}, ErrorCode::kInvalidArgument, "\"tool\"");
+  refused(chatml("x"), {{"tool", "x"}}, ErrorCode::kUnsupported, "\"tool\"");
   refused(chatml("x"), {{"<|im_end|>", "x"}}, ErrorCode::kInvalidArgument, "messages[0]");
   refused("", one, ErrorCode::kNotFound, "chat_template");
 }
