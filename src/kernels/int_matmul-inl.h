@@ -200,19 +200,6 @@ HENG_INLINE void int_tile(const PanelTask& p, Vf (&acc)[T]) {
   }
 }
 
-HENG_INLINE void put_rows(const Output& out, size_t token, size_t row, size_t n, Vf sum) {
-  float* at = out.data + token * out.stride + row;
-  if (n == kLanes) {
-    if (out.bias) sum = add(sum, load(out.bias + row));
-    if (out.store == Store::kAdd) sum = add(load(at), sum);
-    store(at, sum);
-  } else {
-    if (out.bias) sum = add(sum, load_first(out.bias + row, n));
-    if (out.store == Store::kAdd) sum = add(load_first(at, n), sum);
-    store_first(at, sum, n);
-  }
-}
-
 struct PanelOutput {
   const Output& out;
   size_t row, n_rows;

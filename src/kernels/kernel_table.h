@@ -6,8 +6,8 @@
 //
 // The rule that makes results independent of batch, chunking and threads: one output element is
 // always summed by the same operations in the same order, whatever tile it falls into. The plain
-// products sum k in 16 lanes (lane = k mod 16) and fold the lanes in one fixed tree; the integer
-// products sum each group of 32 exactly in integers and the groups in order in fp32.
+// products sum k in order in fp32; the integer products sum each group of 32 exactly in integers
+// and the groups in order in fp32.
 #pragma once
 
 #include <cstddef>
@@ -18,10 +18,13 @@ namespace heng::kernels {
 // Tokens whose activations are interleaved for the integer products.
 inline constexpr size_t kTokenTile = 12;
 // The same for products with plain weights, and what their rows of k are padded to.
-inline constexpr size_t kPlainTile = 6;
+inline constexpr size_t kPlainTile = 12;
 inline constexpr size_t kPlainStep = 32;
 // Rows of a packed panel: one lane each.
 inline constexpr size_t kPanelRows = 16;
+// Panels that the tokens of a plain product walk together.
+inline constexpr size_t kPlainPanels = 2;
+inline constexpr size_t kPlainRoomRows = kPlainPanels * kPanelRows;
 // Weights that share one activation scale.
 inline constexpr size_t kGroup = 32;
 
@@ -45,6 +48,7 @@ struct PlainMatmul {
   const void* x;
   size_t n_tokens;
   Output out;
+  float* room;  // kPlainRoomRows rows of k rounded up to kPlainStep, aligned; of this call alone
 };
 
 // What stands in a packed panel beside scales: nothing, where the zero is the same number for all

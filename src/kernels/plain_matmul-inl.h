@@ -1,6 +1,8 @@
-// Products with row-major f32, f16 and bf16 weights, read in place. Lanes run along k; a tile of
-// rows x tokens shares its loads; each output element owns one accumulator of 16 lanes, summed over
-// k in order and folded in the tree of sum_lanes. So tile shape, tails and thread split never
+// Products with row-major f32, f16 and bf16 weights, read in place. 16 rows lie in the lanes: a
+// block of 16 units of k (a unit: one k, or two where the level multiplies bf16 pairs) is turned in
+// registers, and each lane sums its row's products with a token over k in order, in one
+// accumulator. One token takes blocks from the registers; more tokens share two turned panels in
+// `room`, so that weights are read from memory once. Tile shape, tails and thread split never
 // change a bit.
 #pragma once
 
@@ -10,87 +12,82 @@
 namespace heng::HENG_ISA {
 namespace {
 
+using kernels::kPlainPanels;
 using kernels::kPlainStep;
 using kernels::kPlainTile;
 using kernels::Output;
 using kernels::PlainMatmul;
 using kernels::Store;
 
-// Tokens of activations that are walked again for each row tile: the size of an L2 cache. With half
-// of it the weights are read from memory twice as often, which cost 10 % of the speed at k = 4096
-// (spilling into L3 costs less).
-constexpr size_t kPlainBlockBytes = 1024 * 1024;
+// Tokens that share a walk over two panels (or one): as many as accumulators fit in registers.
+#if defined(__AVX512F__)
+constexpr size_t kPlainRun = 12;
+#else
+constexpr size_t kPlainRun = 2;
+#endif
 
+// How weights and activations of a type meet. kBytes: of a weight; kDepth: k in a unit. units: 16
+// units of one row; first_units: the first n k of them, zeros behind.
 struct LoadF32 {
   using X = float;
-  static constexpr size_t kBytes = 4, kStep = kLanes;
-  static HENG_INLINE Vf weight(const char* p) { return load(reinterpret_cast<const float*>(p)); }
-  static HENG_INLINE Vf weight_first(const char* p, size_t n) {
+  static constexpr size_t kBytes = 4, kDepth = 1;
+  static HENG_INLINE Vf units(const char* p) { return load(reinterpret_cast<const float*>(p)); }
+  static HENG_INLINE Vf first_units(const char* p, size_t n) {
     return load_first(reinterpret_cast<const float*>(p), n);
   }
-  static HENG_INLINE Vf x(const X* p) { return load(p); }
+  static HENG_INLINE Vf broadcast(const X* p) { return set1(*p); }
   static HENG_INLINE Vf product(Vf acc, Vf w, Vf x) { return fma(w, x, acc); }
 };
 
 struct LoadF16 : LoadF32 {
   static constexpr size_t kBytes = 2;
-  static HENG_INLINE Vf weight(const char* p) { return load_f16(p); }
-  static HENG_INLINE Vf weight_first(const char* p, size_t n) { return load_first_f16(p, n); }
+  static HENG_INLINE Vf units(const char* p) { return load_f16(p); }
+  static HENG_INLINE Vf first_units(const char* p, size_t n) { return load_first_f16(p, n); }
 };
 
 #if defined(__AVX512BF16__)
-// Pairs of k in lanes, 32 a step; activations are bf16 too.
 struct LoadBf16 {
   using X = uint16_t;
-  static constexpr size_t kBytes = 2, kStep = 32;
-  static HENG_INLINE __m512i weight(const char* p) { return load_i(p); }
-  static HENG_INLINE __m512i weight_first(const char* p, size_t n) {
-    return _mm512_maskz_loadu_epi16((1u << n) - 1, p);
+  static constexpr size_t kBytes = 2, kDepth = 2;
+  static HENG_INLINE Vf units(const char* p) { return load(reinterpret_cast<const float*>(p)); }
+  static HENG_INLINE Vf first_units(const char* p, size_t n) {
+    return _mm512_castsi512_ps(_mm512_maskz_loadu_epi16((1u << n) - 1, p));
   }
-  static HENG_INLINE __m512i x(const X* p) { return load_i(p); }
-  static HENG_INLINE Vf product(Vf acc, __m512i w, __m512i x) {
+  static HENG_INLINE Vf broadcast(const X* p) {
+    float pair;
+    __builtin_memcpy(&pair, p, 4);
+    return set1(pair);
+  }
+  static HENG_INLINE Vf product(Vf acc, Vf w, Vf x) {
     return _mm512_dpbf16_ps(acc, (__m512bh)w, (__m512bh)x);
   }
 };
 #else
 struct LoadBf16 : LoadF32 {
   static constexpr size_t kBytes = 2;
-  static HENG_INLINE Vf weight(const char* p) { return load_bf16(p); }
-  static HENG_INLINE Vf weight_first(const char* p, size_t n) { return load_first_bf16(p, n); }
+  static HENG_INLINE Vf units(const char* p) { return load_bf16(p); }
+  static HENG_INLINE Vf first_units(const char* p, size_t n) { return load_first_bf16(p, n); }
 };
 #endif
 
-HENG_INLINE void put(const Output& out, size_t token, size_t row, float sum) {
-  if (out.bias) sum += out.bias[row];
-  float* at = out.data + token * out.stride + row;
-  *at = out.store == Store::kAdd ? *at + sum : sum;
-}
+// k of a block.
+template <typename L>
+constexpr size_t kBlock = kLanes* L::kDepth;
 
 HENG_INLINE size_t padded(size_t k) {
   return (k + kPlainStep - 1) / kPlainStep * kPlainStep;
 }
 
-// Folding one accumulator at a time cost a tenth of a prompt's time, so four rows of four tokens go
-// together where there are as many.
-template <size_t R, size_t T>
-HENG_INLINE void put_sums(const Output& out, size_t token, size_t row, const Vf (&acc)[R][T]) {
-  if constexpr (R == 4 && T > 1) {
-    for (size_t first = 0; first < T; first += 4) {
-      Vf sixteen[16];
-      for (size_t i = 0; i < 16; ++i) {
-        const size_t t = first + i % 4;
-        sixteen[i] = t < T ? acc[i / 4][t] : zero_f();
-      }
-      alignas(64) float sums[kLanes];
-      store(sums, sum_lanes_of_16(sixteen));
-      for (size_t t = first; t < T && t < first + 4; ++t) {
-        for (size_t r = 0; r < 4; ++r) put(out, token + t, row + r, sums[4 * (t - first) + r]);
-      }
-    }
+HENG_INLINE void put_rows(const Output& out, size_t token, size_t row, size_t n, Vf sum) {
+  float* at = out.data + token * out.stride + row;
+  if (n == kLanes) {
+    if (out.bias) sum = add(sum, load(out.bias + row));
+    if (out.store == Store::kAdd) sum = add(load(at), sum);
+    store(at, sum);
   } else {
-    for (size_t r = 0; r < R; ++r) {
-      for (size_t t = 0; t < T; ++t) put(out, token + t, row + r, sum_lanes(acc[r][t]));
-    }
+    if (out.bias) sum = add(sum, load_first(out.bias + row, n));
+    if (out.store == Store::kAdd) sum = add(load_first(at, n), sum);
+    store_first(at, sum, n);
   }
 }
 
@@ -101,54 +98,6 @@ struct RowTask {
   size_t ahead_bytes;  // 0: none do
 };
 
-// A run of tokens inside one tile of `tile_tokens`.
-template <typename L>
-struct TokenTask {
-  const typename L::X* x;
-  size_t tile_tokens, token;
-};
-
-// One step of k: R rows x T tokens.
-template <typename L, size_t R, size_t T, typename W>
-HENG_INLINE void plain_step(Vf (&acc)[R][T], const W (&w)[R], const typename L::X* x) {
-  for (size_t t = 0; t < T; ++t) {
-    const auto xt = L::x(x + t * L::kStep);
-    for (size_t r = 0; r < R; ++r) acc[r][t] = L::product(acc[r][t], w[r], xt);
-  }
-}
-
-// Rows [row, row + R) x tokens [token, token + T).
-template <typename L, size_t R, size_t T>
-void plain_tile(const PlainMatmul& m, size_t row, const TokenTask<L>& tokens) {
-  const char* w = static_cast<const char*>(m.weight) + row * m.k * L::kBytes;
-  const size_t row_bytes = m.k * L::kBytes, x_step = tokens.tile_tokens * L::kStep;
-  const auto* x = tokens.x;
-  Vf acc[R][T];
-  for (auto& of_row : acc) {
-    for (Vf& a : of_row) a = zero_f();
-  }
-  decltype(L::weight(w)) ws[R];
-  const size_t whole = m.k - m.k % L::kStep;
-  for (size_t k = 0; k < whole; k += L::kStep, x += x_step) {
-    for (size_t r = 0; r < R; ++r) {
-      const char* at = w + r * row_bytes + k * L::kBytes;
-      // One token reads weights as fast as memory gives them: each line asks for the one at its
-      // place in the rows that come next. Rows are about a page long, so that the processor's own
-      // prefetching begins anew with each.
-      if constexpr (T == 1) __builtin_prefetch(at + R * row_bytes, 0, 2);
-      ws[r] = L::weight(at);
-    }
-    plain_step<L, R, T>(acc, ws, x);
-  }
-  if (const size_t left = m.k - whole; left > 0) {
-    for (size_t r = 0; r < R; ++r) {
-      ws[r] = L::weight_first(w + r * row_bytes + whole * L::kBytes, left);
-    }
-    plain_step<L, R, T>(acc, ws, x);
-  }
-  put_sums<R, T>(m.out, tokens.token, row, acc);
-}
-
 // Part `i` of `n` of the bytes that the next rows take.
 HENG_INLINE void prefetch_part(const RowTask& rows, size_t i, size_t n) {
   const size_t end = rows.ahead_bytes * (i + 1) / n;
@@ -157,38 +106,179 @@ HENG_INLINE void prefetch_part(const RowTask& rows, size_t i, size_t n) {
   }
 }
 
-// R rows x tokens [begin, end), whole tiles but for the last.
-template <typename L, size_t R>
-void plain_rows(const PlainMatmul& m, const RowTask& rows, size_t begin, size_t end) {
-  const size_t n_tiles = (end - begin + kPlainTile - 1) / kPlainTile, k = padded(m.k);
-  for (size_t i = 0; i < n_tiles; ++i) {
-    const size_t first = begin + i * kPlainTile;
-    const size_t nt = end - first < kPlainTile ? end - first : kPlainTile;
-    const auto* x = static_cast<const typename L::X*>(m.x) + first * k;
-    if (n_tiles > 1) prefetch_part(rows, i, n_tiles);
-    size_t t = 0;
-    for (; t + 6 <= nt; t += 6) plain_tile<L, R, 6>(m, rows.row, {x + t * L::kStep, nt, first + t});
-    for (; t + 3 <= nt; t += 3) plain_tile<L, R, 3>(m, rows.row, {x + t * L::kStep, nt, first + t});
-    for (; t < nt; ++t) plain_tile<L, R, 1>(m, rows.row, {x + t * L::kStep, nt, first + t});
+// 16 rows of the weight: behind the last of a matrix it stands again. ahead_bytes: from each row to
+// the one at its place among those that come next; 0: none do.
+struct PanelRows {
+  const char* row[kLanes];
+  size_t ahead_bytes;
+};
+
+HENG_INLINE PanelRows panel_rows(const PlainMatmul& m, size_t row_bytes, size_t row, size_t n) {
+  PanelRows rows;
+  const char* at = static_cast<const char*>(m.weight) + row * row_bytes;
+  for (size_t r = 0; r < kLanes; ++r) rows.row[r] = at + (r < n ? r : n - 1) * row_bytes;
+  return rows;
+}
+
+// Block at column k, turned: lane r of w[j] is unit j of row r.
+template <typename L>
+HENG_INLINE void load_block(const PanelRows& rows, size_t k, Vf (&w)[kLanes]) {
+  for (size_t r = 0; r < kLanes; ++r) {
+    const char* at = rows.row[r] + k * L::kBytes;
+    // Rows are about a page long, so that the processor's own prefetching begins anew with each:
+    // every line asks for the one at its place in the rows that come next.
+    __builtin_prefetch(at + rows.ahead_bytes, 0, 2);
+    w[r] = L::units(at);
   }
+  transpose(w);
+}
+// n k of it, less than a block.
+template <typename L>
+HENG_INLINE void load_part(const PanelRows& rows, size_t k, size_t n, Vf (&w)[kLanes]) {
+  for (size_t r = 0; r < kLanes; ++r) w[r] = L::first_units(rows.row[r] + k * L::kBytes, n);
+  transpose(w);
+}
+
+// How many k come before the first whole block, so that its loads do not cross cache lines. Rows
+// whose length is a multiple of 4096 bytes share a set of the L1 cache, which is too small for 16
+// of them: half read lines would be fetched twice.
+template <typename L>
+HENG_INLINE size_t head_of(const PanelRows& rows, size_t k_end) {
+  constexpr size_t kBlockBytes = kBlock<L> * L::kBytes;
+  const size_t bytes = -reinterpret_cast<uintptr_t>(rows.row[0]) % kBlockBytes;
+  if (bytes % (L::kDepth * L::kBytes) != 0) return 0;
+  const size_t n = bytes / L::kBytes;
+  return n < k_end ? n : k_end;
+}
+
+// body(w, k, n) for all blocks: w[j], j < n, are the units from column k on.
+template <typename L, typename Body>
+HENG_INLINE void for_blocks(const PanelRows& rows, size_t k_end, const Body& body) {
+  Vf w[kLanes];
+  size_t k = head_of<L>(rows, k_end);
+  if (k > 0) {
+    load_part<L>(rows, 0, k, w);
+    body(w, 0, (k + L::kDepth - 1) / L::kDepth);
+  }
+  for (; k + kBlock<L> <= k_end; k += kBlock<L>) {
+    load_block<L>(rows, k, w);
+    body(w, k, kLanes);
+  }
+  if (k == k_end) return;
+  load_part<L>(rows, k, k_end - k, w);
+  body(w, k, (k_end - k + L::kDepth - 1) / L::kDepth);
+}
+
+// One token: weights go from memory through registers.
+template <typename L>
+HENG_INLINE Vf one_token(const PanelRows& rows, size_t k_end, const typename L::X* x) {
+  Vf acc = zero_f();
+  for_blocks<L>(rows, k_end, [&](const Vf(&w)[kLanes], size_t k, size_t n) {
+    for (size_t j = 0; j < n; ++j) {
+      acc = L::product(acc, w[j], L::broadcast(x + k + j * L::kDepth));
+    }
+  });
+  return acc;
+}
+
+// Into panel `p` of P in `room`: [unit][P][16 rows].
+template <typename L, size_t P>
+HENG_INLINE void turn_panel(const PanelRows& rows, size_t k_end, size_t p, float* room) {
+  for_blocks<L>(rows, k_end, [&](const Vf(&w)[kLanes], size_t k, size_t n) {
+    float* to = room + (k / L::kDepth * P + p) * kLanes;
+    for (size_t j = 0; j < n; ++j) store(to + j * P * kLanes, w[j]);
+  });
+}
+
+// A run of tokens inside one tile of `tile_tokens`.
+template <typename L>
+struct TokenTask {
+  const typename L::X* x;
+  size_t tile_tokens, token;
+};
+
+// P turned panels x T tokens.
+template <typename L, size_t P, size_t T>
+void plain_tile(const PlainMatmul& m, const TokenTask<L>& tokens, size_t row, size_t row_end) {
+  Vf acc[P][T];
+  for (auto& of_panel : acc) {
+    for (Vf& a : of_panel) a = zero_f();
+  }
+  const float* panels = m.room;
+  const auto* x = tokens.x;
+  const auto add_units = [&](size_t n) {
+    for (size_t j = 0; j < n; ++j, panels += P * kLanes) {
+      Vf w[P];
+      for (size_t p = 0; p < P; ++p) w[p] = load(panels + p * kLanes);
+      for (size_t t = 0; t < T; ++t) {
+        const Vf xt = L::broadcast(x + t * kBlock<L> + j * L::kDepth);
+        for (size_t p = 0; p < P; ++p) acc[p][t] = L::product(acc[p][t], w[p], xt);
+      }
+    }
+    x += tokens.tile_tokens * kBlock<L>;
+  };
+  const size_t left_k = m.k % kBlock<L>;
+  for (size_t k = left_k; k < m.k; k += kBlock<L>) add_units(kLanes);
+  if (left_k > 0) add_units((left_k + L::kDepth - 1) / L::kDepth);
+  for (size_t p = 0; p < P; ++p) {
+    const size_t first = row + p * kLanes, left = row_end - first;
+    for (size_t t = 0; t < T; ++t) {
+      put_rows(m.out, tokens.token + t, first, left < kLanes ? left : kLanes, acc[p][t]);
+    }
+  }
+}
+
+// Rows [row, row_end), at most 16 P of them, for all tokens.
+template <typename L, size_t P>
+void plain_panels(const PlainMatmul& m, size_t row, size_t row_end, size_t ahead_bytes) {
+  for (size_t p = 0; p < P; ++p) {
+    const size_t first = row + p * kLanes;
+    PanelRows rows = panel_rows(m, m.k * L::kBytes, first, row_end - first);
+    rows.ahead_bytes = ahead_bytes;
+    turn_panel<L, P>(rows, m.k, p, m.room);
+  }
+  for (size_t first = 0; first < m.n_tokens; first += kPlainTile) {
+    const size_t left = m.n_tokens - first, nt = left < kPlainTile ? left : kPlainTile;
+    const auto* x = static_cast<const typename L::X*>(m.x) + first * padded(m.k);
+    const auto task = [&](size_t t) { return TokenTask<L>{x + t * kBlock<L>, nt, first + t}; };
+    size_t t = 0;
+    for (; t + kPlainRun <= nt; t += kPlainRun) {
+      plain_tile<L, P, kPlainRun>(m, task(t), row, row_end);
+    }
+    if constexpr (kPlainRun > 8) {
+      for (; t + 8 <= nt; t += 8) plain_tile<L, P, 8>(m, task(t), row, row_end);
+      for (; t + 4 <= nt; t += 4) plain_tile<L, P, 4>(m, task(t), row, row_end);
+      for (; t + 2 <= nt; t += 2) plain_tile<L, P, 2>(m, task(t), row, row_end);
+    }
+    for (; t < nt; ++t) plain_tile<L, P, 1>(m, task(t), row, row_end);
+  }
+}
+
+// Rows [row, row_end), at most 16, for the only token.
+template <typename L>
+void plain_row(const PlainMatmul& m, size_t row, size_t row_end, size_t ahead_bytes) {
+  PanelRows rows = panel_rows(m, m.k * L::kBytes, row, row_end - row);
+  rows.ahead_bytes = ahead_bytes;
+  const auto* x = static_cast<const typename L::X*>(m.x);
+  put_rows(m.out, 0, row, row_end - row, one_token<L>(rows, m.k, x));
 }
 
 template <typename L>
 void matmul_plain(const PlainMatmul& m, size_t row_begin, size_t row_end) {
-  constexpr size_t kRows = 4;
-  size_t block = kPlainBlockBytes / (padded(m.k) * sizeof(typename L::X)) / kPlainTile * kPlainTile;
-  if (block < kPlainTile) block = kPlainTile;
-  const size_t row_bytes = m.k * L::kBytes;
-  const char* weight = static_cast<const char*>(m.weight);
-  for (size_t t = 0; t < m.n_tokens; t += block) {
-    const size_t end = t + block < m.n_tokens ? t + block : m.n_tokens;
-    size_t r = row_begin;
-    for (; r + kRows <= row_end; r += kRows) {
-      const bool more = r + 2 * kRows <= row_end;
-      const RowTask rows{r, weight + (r + kRows) * row_bytes, more ? kRows * row_bytes : 0};
-      plain_rows<L, kRows>(m, rows, t, end);
+  constexpr size_t kMost = kPlainPanels * kLanes;
+  for (size_t row = row_begin; row < row_end;) {
+    const size_t left = row_end - row;
+    const size_t most = m.n_tokens == 1 || left < kMost ? kLanes : kMost;
+    const size_t n = left < most ? left : most;
+    const size_t ahead_bytes = left >= 2 * most ? most * m.k * L::kBytes : 0;
+    if (m.n_tokens == 1) {
+      plain_row<L>(m, row, row + n, ahead_bytes);
+    } else if (most == kLanes) {
+      plain_panels<L, 1>(m, row, row + n, ahead_bytes);
+    } else {
+      plain_panels<L, kPlainPanels>(m, row, row + n, ahead_bytes);
     }
-    for (; r < row_end; ++r) plain_rows<L, 1>(m, {r, nullptr, 0}, t, end);
+    row += n;
   }
 }
 

@@ -31,17 +31,6 @@ HENG_INLINE float sum_lanes(Vf v) {
 #endif
 }
 
-#if !defined(__AVX512F__)
-// Sums of the lanes of 16 vectors: lane 4 j + i of the result is that of v[4 i + j].
-HENG_INLINE Vf sum_lanes_of_16(const Vf (&v)[16]) {
-  alignas(64) float sums[kLanes];
-  for (size_t i = 0; i < 4; ++i) {
-    for (size_t j = 0; j < 4; ++j) sums[4 * j + i] = sum_lanes(v[4 * i + j]);
-  }
-  return load(sums);
-}
-#endif
-
 // e^x for x <= 88; exactly 0 below -87.3 (and for -inf). Relative error under 2e-7: Cody-Waite
 // reduction by ln 2 and a degree-7 Taylor polynomial on [-0.35, 0.35], whose cut-off term is 5e-9.
 HENG_INLINE Vf exp(Vf x) {

@@ -160,6 +160,34 @@ HENG_INLINE void store_i8(int8_t* p, Vi v) {
 HENG_INLINE __m256 fold_half(Vf v) {
   return _mm256_add_ps(v.a, v.b);
 }
+// The columns of a square of 8 x 8 whose row i is in(i): column j goes to out(j, column).
+template <typename In, typename Out>
+HENG_INLINE void transpose_8(const In& in, const Out& out) {
+  __m256 u[8];
+  for (int q = 0; q < 8; q += 4) {
+    const __m256d low0 = _mm256_castps_pd(_mm256_unpacklo_ps(in(q), in(q + 1)));
+    const __m256d low1 = _mm256_castps_pd(_mm256_unpacklo_ps(in(q + 2), in(q + 3)));
+    const __m256d high0 = _mm256_castps_pd(_mm256_unpackhi_ps(in(q), in(q + 1)));
+    const __m256d high1 = _mm256_castps_pd(_mm256_unpackhi_ps(in(q + 2), in(q + 3)));
+    u[q] = _mm256_castpd_ps(_mm256_unpacklo_pd(low0, low1));
+    u[q + 1] = _mm256_castpd_ps(_mm256_unpackhi_pd(low0, low1));
+    u[q + 2] = _mm256_castpd_ps(_mm256_unpacklo_pd(high0, high1));
+    u[q + 3] = _mm256_castpd_ps(_mm256_unpackhi_pd(high0, high1));
+  }
+  for (int j = 0; j < 4; ++j) {
+    out(j, _mm256_permute2f128_ps(u[j], u[4 + j], 0x20));
+    out(4 + j, _mm256_permute2f128_ps(u[j], u[4 + j], 0x31));
+  }
+}
+// Lane i of v[j] <-> lane j of v[i].
+HENG_INLINE void transpose(Vf (&v)[16]) {
+  Vf turned[16];
+  transpose_8([&](int i) { return v[i].a; }, [&](int j, __m256 x) { turned[j].a = x; });
+  transpose_8([&](int i) { return v[8 + i].a; }, [&](int j, __m256 x) { turned[j].b = x; });
+  transpose_8([&](int i) { return v[i].b; }, [&](int j, __m256 x) { turned[8 + j].a = x; });
+  transpose_8([&](int i) { return v[8 + i].b; }, [&](int j, __m256 x) { turned[8 + j].b = x; });
+  for (int i = 0; i < 16; ++i) v[i] = turned[i];
+}
 HENG_INLINE float max_lane(Vf v) {
   alignas(32) float t[8];
   _mm256_store_ps(t, _mm256_max_ps(v.a, v.b));

@@ -138,24 +138,29 @@ HENG_INLINE void store_i8(int8_t* p, Vi v) {
 HENG_INLINE __m256 fold_half(Vf v) {
   return _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
 }
-// Sums of the lanes of 16 vectors at once, in the order of sum_lanes: lane 4 j + i of the result is
-// that of v[4 i + j].
-HENG_INLINE Vf sum_lanes_of_16(const Vf (&v)[16]) {
-  Vf eight[8], four[4], two[2];
-  for (int i = 0; i < 8; ++i) {
-    const Vf a = v[2 * i], b = v[2 * i + 1];
-    eight[i] = _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
+// Lane i of v[j] <-> lane j of v[i]: within 128 bits first, then across them.
+HENG_INLINE void transpose(Vf (&v)[16]) {
+  Vf u[16];
+  for (int q = 0; q < 16; q += 4) {
+    const __m512d low0 = _mm512_castps_pd(_mm512_unpacklo_ps(v[q], v[q + 1]));
+    const __m512d low1 = _mm512_castps_pd(_mm512_unpacklo_ps(v[q + 2], v[q + 3]));
+    const __m512d high0 = _mm512_castps_pd(_mm512_unpackhi_ps(v[q], v[q + 1]));
+    const __m512d high1 = _mm512_castps_pd(_mm512_unpackhi_ps(v[q + 2], v[q + 3]));
+    u[q] = _mm512_castpd_ps(_mm512_unpacklo_pd(low0, low1));
+    u[q + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low0, low1));
+    u[q + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(high0, high1));
+    u[q + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(high0, high1));
   }
-  for (int i = 0; i < 4; ++i) {
-    const Vf a = eight[2 * i], b = eight[2 * i + 1];
-    four[i] = _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd));
+  for (int j = 0; j < 4; ++j) {
+    const Vf even0 = _mm512_shuffle_f32x4(u[j], u[4 + j], 0x88);
+    const Vf odd0 = _mm512_shuffle_f32x4(u[j], u[4 + j], 0xdd);
+    const Vf even1 = _mm512_shuffle_f32x4(u[8 + j], u[12 + j], 0x88);
+    const Vf odd1 = _mm512_shuffle_f32x4(u[8 + j], u[12 + j], 0xdd);
+    v[j] = _mm512_shuffle_f32x4(even0, even1, 0x88);
+    v[4 + j] = _mm512_shuffle_f32x4(odd0, odd1, 0x88);
+    v[8 + j] = _mm512_shuffle_f32x4(even0, even1, 0xdd);
+    v[12 + j] = _mm512_shuffle_f32x4(odd0, odd1, 0xdd);
   }
-  for (int i = 0; i < 2; ++i) {
-    const Vf a = four[2 * i], b = four[2 * i + 1];
-    two[i] = _mm512_add_ps(_mm512_shuffle_ps(a, b, 0x44), _mm512_shuffle_ps(a, b, 0xee));
-  }
-  return _mm512_add_ps(_mm512_shuffle_ps(two[0], two[1], 0x88),
-                       _mm512_shuffle_ps(two[0], two[1], 0xdd));
 }
 HENG_INLINE float max_lane(Vf v) {
   return _mm512_reduce_max_ps(v);

@@ -147,6 +147,16 @@ HENG_INLINE void store_f16(uint16_t* p, Vf v) {
 HENG_INLINE void store_i8(int8_t* p, Vi v) {
   for (size_t i = 0; i < kLanes; ++i) p[i] = static_cast<int8_t>(v.v[i]);
 }
+// Lane i of v[j] <-> lane j of v[i].
+HENG_INLINE void transpose(Vf (&v)[16]) {
+  for (size_t i = 0; i < kLanes; ++i) {
+    for (size_t j = 0; j < i; ++j) {
+      const float x = v[i].v[j];
+      v[i].v[j] = v[j].v[i];
+      v[j].v[i] = x;
+    }
+  }
+}
 HENG_INLINE float max_lane(Vf v) {
   float m = v.v[0];
   for (size_t i = 1; i < kLanes; ++i) m = v.v[i] > m ? v.v[i] : m;

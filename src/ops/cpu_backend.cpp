@@ -4,6 +4,7 @@
 #include <cstring>
 #include <vector>
 
+#include "base/aligned_buffer.h"
 #include "base/thread_pool.h"
 #include "heng/error.h"
 #include "ops/backend.h"
@@ -204,8 +205,17 @@ class CpuBackend final : public Backend {
       const Matrix& m = *job.weight;
       if (m.packed) int_x_[order_index(m.input_order.get())].prepare_zero(m.packed->panels());
     }
+    if (bf16 || f32) make_rooms(k);
     if (bf16) pack(x, n, k, table_.pack_bf16, bf16_x_);
     if (f32) pack(x, n, k, table_.pack_f32, f32_x_);
+  }
+
+  // For each thread what a plain product of k columns turns weights in.
+  void make_rooms(size_t k) {
+    const size_t bytes = kernels::kPlainRoomRows * (k + kernels::kPlainStep) * sizeof(float);
+    if (!rooms_.empty() && rooms_.front().bytes() >= bytes) return;
+    rooms_.clear();
+    for (int i = 0; i < pool_.size(); ++i) rooms_.emplace_back(bytes, "work buffers");
   }
 
   bool takes_bf16(Kind kind) const { return kind == Kind::kBf16 && table_.bf16_activations; }
@@ -249,9 +259,9 @@ class CpuBackend final : public Backend {
       table_.matmul_int(panels, in, out, m.rows, part.begin, part.end);
       return;
     }
-    const Range part = split_range(m.rows, 4, index, parts);
+    const Range part = split_range(m.rows, kernels::kPlainRoomRows, index, parts);
     const void* x = takes_bf16(kind) ? static_cast<const void*>(bf16_x_.data()) : f32_x_.data();
-    const kernels::PlainMatmul args{m.data, m.cols, x, n, out};
+    const kernels::PlainMatmul args{m.data, m.cols, x, n, out, rooms_[index].as<float>()};
     if (kind == Kind::kF32) {
       table_.matmul_f32(args, part.begin, part.end);
     } else if (kind == Kind::kF16) {
@@ -352,6 +362,7 @@ class CpuBackend final : public Backend {
   std::vector<const InputOrder*> orders_;  // of the call's inputs, each once; nullptr: as they come
   std::vector<IntActivationBuffer> int_x_;  // one for each of orders_
   std::vector<float> reordered_x_;
+  std::vector<AlignedBuffer> rooms_;  // one a thread
   std::vector<uint16_t> bf16_x_;
   std::vector<float> f32_x_;
 };

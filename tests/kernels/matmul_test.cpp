@@ -158,11 +158,18 @@ std::vector<float> packed_input(const KernelTable& table, DType dtype, const std
   return out;
 }
 
+AlignedBuffer plain_room(size_t k) {
+  return {kPlainRoomRows * (k + kPlainStep) * sizeof(float), "test"};
+}
+
 std::vector<float> plain_product(const KernelTable& table, DType dtype, const std::byte* weights,
                                  const std::vector<float>& x, const Case& c, size_t row_split) {
   std::vector<float> out(c.n * c.rows, NAN);
   const auto packed = packed_input(table, dtype, x, c);
-  const PlainMatmul m{weights, c.k, packed.data(), c.n, {out.data(), c.rows, nullptr, Store::kSet}};
+  const AlignedBuffer room = plain_room(c.k);
+  const PlainMatmul m{
+      weights,         c.k, packed.data(), c.n, {out.data(), c.rows, nullptr, Store::kSet},
+      room.as<float>()};
   for (size_t r = 0; r < c.rows; r += row_split) {
     product_for(table, dtype)(m, r, std::min(r + row_split, c.rows));
   }
@@ -172,7 +179,8 @@ std::vector<float> plain_product(const KernelTable& table, DType dtype, const st
 TEST_P(MatmulOnEachLevel, PlainProductsMatchDoubleSums) {
   for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) {
     const formats::WeightFormat& f = *formats::find_format(dtype);
-    for (const Case c : {Case{5, 7, 1}, Case{12, 64, 7}, Case{33, 331, 20}}) {
+    for (const Case c :
+         {Case{5, 7, 1}, Case{12, 64, 7}, Case{33, 331, 20}, Case{70, 95, 27}, Case{18, 1100, 1}}) {
       const auto weights = finite_blocks(f, c.rows, c.k, 17);
       auto x = normal_floats(c.n * c.k, 19);
       const auto out = plain_product(*GetParam(), dtype, weights.data(), x, c, 4);
@@ -198,13 +206,14 @@ TEST_P(MatmulOnEachLevel, PlainProductsMatchDoubleSums) {
 
 TEST_P(MatmulOnEachLevel, PlainProductsDoNotDependOnTokenCountOrSplit) {
   for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) {
-    const Case c{21, 200, 16};
+    const Case c{53, 200, 31};
     const auto weights = finite_blocks(*formats::find_format(dtype), c.rows, c.k, 31);
     const auto x = normal_floats(c.n * c.k, 37);
-    const auto all = plain_product(*GetParam(), dtype, weights.data(), x, c, 21);
+    const auto all = plain_product(*GetParam(), dtype, weights.data(), x, c, c.rows);
     for (size_t t = 0; t < c.n; ++t) {
       const std::vector<float> one(x.begin() + t * c.k, x.begin() + (t + 1) * c.k);
-      const auto alone = plain_product(*GetParam(), dtype, weights.data(), one, {21, 200, 1}, 1);
+      const auto alone =
+          plain_product(*GetParam(), dtype, weights.data(), one, {c.rows, c.k, 1}, 1);
       ASSERT_EQ(0, std::memcmp(alone.data(), all.data() + t * c.rows, c.rows * sizeof(float)));
     }
   }
@@ -228,7 +237,8 @@ TEST_P(MatmulOnEachLevel, OutputIsAddedToAndBiased) {
                           c.k,
                           packed_input(*GetParam(), DType::kF32, x, c).data(),
                           c.n,
-                          {out.data(), c.rows, bias.data(), Store::kAdd}},
+                          {out.data(), c.rows, bias.data(), Store::kAdd},
+                          plain_room(c.k).as<float>()},
                          0, c.rows);
   for (size_t i = 0; i < out.size(); ++i) {
     EXPECT_EQ(out[i], 1.0f + (plain[i] + bias[i % c.rows]));
