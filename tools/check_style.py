@@ -24,6 +24,7 @@ MAY_INCLUDE = {
     "kernels": (["base", "formats"], ERRORS_ONLY),
     "ops": (["base", "formats", "kernels"], ERRORS_ONLY),
     "models": (["base", "checkpoint", "formats", "comm", "ops"], ERRORS_ONLY),
+    "grammar": (["base"], ANY_PUBLIC),
     "text": (["base", "checkpoint"], ANY_PUBLIC),
     "engine": (["base", "checkpoint", "formats", "comm", "kernels", "ops", "models", "text"],
                ANY_PUBLIC),

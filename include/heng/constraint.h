@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -54,8 +55,9 @@ class ConstraintCompiler {
   std::shared_ptr<const Constraint> tool_calls(ToolSyntax syntax, std::span<const Tool> tools,
                                                const ConstraintOptions& options = {}) const;
 
+  struct Vocabulary;  // the tokens by their bytes
+
  private:
-  struct Vocabulary;
   std::shared_ptr<const Vocabulary> vocabulary_;
 };
 
@@ -77,7 +79,7 @@ class ConstrainedReply {
 
   std::shared_ptr<const Constraint> constraint_;
   std::vector<TokenId> reply_;  // what `state_` stands behind
-  size_t state_ = 0;
+  int32_t state_ = 0;
   size_t epoch_ = 0;  // states are renumbered when the constraint forgets them
 };
 
