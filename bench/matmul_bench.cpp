@@ -75,12 +75,10 @@ void plain(benchmark::State& state, const kernels::KernelTable& table, DType dty
   std::vector<float> out(s.n_tokens * s.rows);
   const AlignedBuffer room(kernels::kPlainRoomRows * (s.k + kernels::kPlainStep) * sizeof(float),
                            "bench");
-  const kernels::PlainMatmul m{weights.data(),
-                               s.k,
-                               packed.data(),
-                               s.n_tokens,
-                               {out.data(), s.rows, nullptr, kernels::Store::kSet},
-                               room.as<float>()};
+  const kernels::PlainMatmul m{
+      weights.data(),  s.rows,     s.k,
+      packed.data(),   s.n_tokens, {out.data(), s.rows, nullptr, kernels::Store::kSet},
+      room.as<float>()};
   const bool bf16 = dtype == DType::kBF16 && table.bf16_activations;
   const auto pack = bf16 ? table.pack_bf16 : table.pack_f32;
   const auto product = dtype == DType::kF32   ? table.matmul_f32
@@ -111,7 +109,8 @@ bool register_all() {
     add_peak("peak_bf16", table->peak_bf16);
     add_peak("peak_int8", table->peak_int8);
     for (const Shape s : {Shape{1536, 576, 1}, Shape{1536, 576, 512}, Shape{576, 1536, 512},
-                          Shape{4096, 4128, 1}, Shape{4096, 2080, 1}, Shape{4096, 2048, 1}, Shape{4096, 4096, 1}, Shape{4096, 4096, 8}, Shape{4096, 4096, 512}}) {
+                          Shape{4096, 4128, 1}, Shape{4096, 2080, 1}, Shape{4096, 2048, 1},
+                          Shape{4096, 4096, 1}, Shape{4096, 4096, 8}, Shape{4096, 4096, 512}}) {
       const std::string shape = "/" + std::to_string(s.rows) + "x" + std::to_string(s.k) + "x" +
                                 std::to_string(s.n_tokens);
       for (const DType d : {DType::kQ4_0, DType::kQ4_1, DType::kQ8_0}) {

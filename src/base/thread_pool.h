@@ -1,7 +1,7 @@
-// A fixed team of threads that runs one function at a time, each thread knowing its index. Work is
-// split by index, never by who is free, so results do not depend on timing. Between two calls the
-// threads spin for some microseconds before they sleep: decoding makes hundreds of short calls a
-// token. Owns its threads. run() is for one caller at a time.
+// A fixed team of threads that runs one function at a time. Pieces of work write outputs of their
+// own and are cut by index, so results depend neither on timing nor on who took which. Between two
+// calls the threads spin for some microseconds before they sleep: decoding makes hundreds of short
+// calls a token. Owns its threads. run() and what stands on it are for one caller at a time.
 #pragma once
 
 #include <atomic>
@@ -59,12 +59,40 @@ class ThreadPool {
     });
   }
 
+  // Calls body(index, piece) once for each piece of [0, n) on the thread `index`. Each thread has a
+  // stretch of its own, which it takes in order; who is done helps the others with theirs: on a
+  // shared machine threads are not equally fast.
+  template <typename Body>
+  void for_pieces(size_t n, const Body& body) {
+    const auto parts = static_cast<size_t>(size());
+    for (size_t i = 0; i < parts; ++i) {
+      const Range part = split_range(n, 1, i, parts);
+      stretches_[i].next.store(part.begin, std::memory_order_relaxed);
+      stretches_[i].end = part.end;
+    }
+    run([&](int index) {
+      for (size_t i = 0; i < parts; ++i) {
+        Stretch& stretch = stretches_[(static_cast<size_t>(index) + i) % parts];
+        for (size_t piece;
+             (piece = stretch.next.fetch_add(1, std::memory_order_relaxed)) < stretch.end;) {
+          body(static_cast<size_t>(index), piece);
+        }
+      }
+    });
+  }
+
  private:
+  struct alignas(64) Stretch {
+    std::atomic<size_t> next{0};
+    size_t end = 0;
+  };
+
   using Raw = void (*)(const void*, int);
   void run_raw(Raw body, const void* context);
   void work(int index);
 
   std::vector<std::thread> workers_;
+  std::unique_ptr<Stretch[]> stretches_;  // one a thread
   Raw body_ = nullptr;
   const void* context_ = nullptr;
   alignas(64) std::atomic<uint32_t> round_{0};    // one more for each run

@@ -267,10 +267,12 @@ void panels_of_kind(const IntJob& job, size_t panel_begin, size_t panel_end) {
   size_t block = kIntBlockBytes / (Kind::passes * job.w.k) / kTokenTile * kTokenTile;
   if (block < kTokenTile) block = kTokenTile;
   const size_t n = job.x.n_tokens;
+  const size_t n_panels = (job.rows + kPanelRows - 1) / kPanelRows;
   for (size_t t = 0; t < n; t += block) {
     const size_t end = t + block < n ? t + block : n;
     for (size_t panel = panel_begin; panel < panel_end; ++panel) {
-      one_panel<Kind>(job, panel, t, end, panel + 1 < panel_end);
+      // Behind panel_end too: the caller probably goes on there.
+      one_panel<Kind>(job, panel, t, end, panel + 1 < n_panels);
     }
   }
 }

@@ -40,7 +40,7 @@ struct Output {
 // Row-major weights as they lie in the file: [rows, k] of f32, f16 or bf16, any alignment.
 struct PlainMatmul {
   const void* weight;
-  size_t k;
+  size_t rows, k;
   // f32, or bf16 where the table's bf16_activations says so, as pack_f32 and pack_bf16 lay it out:
   // tiles of kPlainTile tokens (the last may be shorter, nt), in each [k / step][nt][step], k
   // padded with zeros; step is one vector. Row-major inputs whose rows are a multiple of 4096 bytes

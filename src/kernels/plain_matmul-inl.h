@@ -270,7 +270,8 @@ void matmul_plain(const PlainMatmul& m, size_t row_begin, size_t row_end) {
     const size_t left = row_end - row;
     const size_t most = m.n_tokens == 1 || left < kMost ? kLanes : kMost;
     const size_t n = left < most ? left : most;
-    const size_t ahead_bytes = left >= 2 * most ? most * m.k * L::kBytes : 0;
+    // Behind row_end too: the caller probably goes on there.
+    const size_t ahead_bytes = m.rows - row >= 2 * most ? most * m.k * L::kBytes : 0;
     if (m.n_tokens == 1) {
       plain_row<L>(m, row, row + n, ahead_bytes);
     } else if (most == kLanes) {

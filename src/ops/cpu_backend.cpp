@@ -89,17 +89,14 @@ class CpuBackend final : public Backend {
   void linear(const float* x, size_t n, std::span<const LinearJob> jobs) override {
     const size_t k = jobs.front().weight->cols;
     prepare_inputs(x, n, k, jobs);
-    size_t work = 0;
-    for (const LinearJob& job : jobs) work += job.weight->rows * k * n;
-    if (pool_.size() == 1 || work < kSerialWork) {
-      for (const LinearJob& job : jobs) run_part(job, n, 0, 1);
-      return;
+    pieces_.clear();
+    for (const LinearJob& job : jobs) cut(job, n);
+    const auto body = [&](size_t thread, size_t i) { run_piece(pieces_[i], n, thread); };
+    if (pieces_.size() == 1) {
+      body(0, 0);
+    } else {
+      pool_.for_pieces(pieces_.size(), body);
     }
-    pool_.run([&](int index) {
-      for (const LinearJob& job : jobs) {
-        run_part(job, n, static_cast<size_t>(index), static_cast<size_t>(pool_.size()));
-      }
-    });
   }
 
   void rotate_and_store(const QkvArgs& a) override {
@@ -247,27 +244,49 @@ class CpuBackend final : public Backend {
     return reordered_x_.data();
   }
 
-  // Part `index` of `parts` of one job's rows.
-  void run_part(const LinearJob& job, size_t n, size_t index, size_t parts) {
+  // Rows [begin, end) of one job; panels of them where the weight is packed.
+  struct Piece {
+    const LinearJob* job;
+    size_t begin, end;
+  };
+
+  // A job's rows as pieces that are neither so small that taking them costs something, nor so large
+  // that threads wait for the last of them.
+  void cut(const LinearJob& job, size_t n) {
+    constexpr size_t kPieceWork = 128 * 1024;  // multiply-adds
+    constexpr size_t kPiecesPerThread = 8;
+    const Matrix& m = *job.weight;
+    const size_t step_rows = m.packed ? kPanelRows : kernels::kPlainRoomRows;
+    const size_t units = (m.rows + step_rows - 1) / step_rows;
+    const size_t most = kPiecesPerThread * static_cast<size_t>(pool_.size());
+    const size_t parts =
+        std::clamp<size_t>(m.rows * m.cols * n / kPieceWork, 1, std::min(most, units));
+    const size_t total = m.packed ? units : m.rows, step = m.packed ? 1 : step_rows;
+    for (size_t i = 0; i < parts; ++i) {
+      const Range part = split_range(total, step, i, parts);
+      pieces_.push_back({&job, part.begin, part.end});
+    }
+  }
+
+  void run_piece(const Piece& piece, size_t n, size_t thread) {
+    const LinearJob& job = *piece.job;
     const Matrix& m = *job.weight;
     const kernels::Output out{job.out, job.out_stride, job.bias, job.store};
     const Kind kind = kind_of(m);
     if (kind == Kind::kPacked) {
-      const Range part = split_range(m.packed->n_panels(), 1, index, parts);
       const kernels::IntPanels& panels = m.packed->panels();
       const auto in = int_x_[order_index(m.input_order.get())].view_for(panels);
-      table_.matmul_int(panels, in, out, m.rows, part.begin, part.end);
+      table_.matmul_int(panels, in, out, m.rows, piece.begin, piece.end);
       return;
     }
-    const Range part = split_range(m.rows, kernels::kPlainRoomRows, index, parts);
     const void* x = takes_bf16(kind) ? static_cast<const void*>(bf16_x_.data()) : f32_x_.data();
-    const kernels::PlainMatmul args{m.data, m.cols, x, n, out, rooms_[index].as<float>()};
+    const kernels::PlainMatmul args{m.data, m.rows, m.cols, x, n, out, rooms_[thread].as<float>()};
     if (kind == Kind::kF32) {
-      table_.matmul_f32(args, part.begin, part.end);
+      table_.matmul_f32(args, piece.begin, piece.end);
     } else if (kind == Kind::kF16) {
-      table_.matmul_f16(args, part.begin, part.end);
+      table_.matmul_f16(args, piece.begin, piece.end);
     } else {
-      table_.matmul_bf16(args, part.begin, part.end);
+      table_.matmul_bf16(args, piece.begin, piece.end);
     }
   }
 
@@ -316,23 +335,12 @@ class CpuBackend final : public Backend {
     const size_t group = a.n_heads / l.n_kv_heads;
     const size_t tiles = (s.n * group + kQueryTile - 1) / kQueryTile;
     const size_t items = l.n_kv_heads * tiles, last = s.start + s.n;
-    const auto body = [&](size_t begin, size_t end) {
-      for (size_t i = begin; i < end; ++i) attend_tile(a, s, out, i / tiles, i % tiles);
-    };
+    const auto body = [&](size_t, size_t i) { attend_tile(a, s, out, i / tiles, i % tiles); };
     if (s.n * a.n_heads * l.head_dim * last < kSerialWork) {
-      body(0, items);
+      for (size_t i = 0; i < items; ++i) body(0, i);
     } else {
-      run_strided(items, body);
+      pool_.for_pieces(items, body);
     }
-  }
-
-  // Later tiles see more positions: neighbours go to different threads so that all finish together.
-  template <typename Body>
-  void run_strided(size_t items, const Body& body) {
-    const auto parts = static_cast<size_t>(pool_.size());
-    pool_.run([&](int index) {
-      for (size_t i = static_cast<size_t>(index); i < items; i += parts) body(i, i + 1);
-    });
   }
 
   void attend_tile(const QkvArgs& a, const SequenceSlice& s, float* out, size_t kv_head,
@@ -359,6 +367,7 @@ class CpuBackend final : public Backend {
   const kernels::KernelTable& table_;
   ThreadPool pool_;
   ActivationBits bits_;
+  std::vector<Piece> pieces_;              // of a call's products
   std::vector<const InputOrder*> orders_;  // of the call's inputs, each once; nullptr: as they come
   std::vector<IntActivationBuffer> int_x_;  // one for each of orders_
   std::vector<float> reordered_x_;

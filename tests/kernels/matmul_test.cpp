@@ -167,9 +167,9 @@ std::vector<float> plain_product(const KernelTable& table, DType dtype, const st
   std::vector<float> out(c.n * c.rows, NAN);
   const auto packed = packed_input(table, dtype, x, c);
   const AlignedBuffer room = plain_room(c.k);
-  const PlainMatmul m{
-      weights,         c.k, packed.data(), c.n, {out.data(), c.rows, nullptr, Store::kSet},
-      room.as<float>()};
+  const PlainMatmul m{weights,         c.rows, c.k,
+                      packed.data(),   c.n,    {out.data(), c.rows, nullptr, Store::kSet},
+                      room.as<float>()};
   for (size_t r = 0; r < c.rows; r += row_split) {
     product_for(table, dtype)(m, r, std::min(r + row_split, c.rows));
   }
@@ -234,6 +234,7 @@ TEST_P(MatmulOnEachLevel, OutputIsAddedToAndBiased) {
   const auto plain = plain_product(*GetParam(), DType::kF32, weights.data(), x, c, 20);
   std::vector<float> out(c.n * c.rows, 1.0f);
   GetParam()->matmul_f32({weights.data(),
+                          c.rows,
                           c.k,
                           packed_input(*GetParam(), DType::kF32, x, c).data(),
                           c.n,
