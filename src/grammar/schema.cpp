@@ -12,7 +12,7 @@ namespace {
 
 using Kind = OrderedJson::Kind;
 
-constexpr JsonLimits kLimits{.max_bytes = 1u << 20, .max_depth = 64};
+constexpr JsonLimits kLimits{.max_bytes = 256u << 10, .max_depth = 64};
 constexpr size_t kMostCount = 65'536;  // items, characters
 
 constexpr std::string_view kAnnotations[] = {"title",    "description", "default", "examples",

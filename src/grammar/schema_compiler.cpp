@@ -59,9 +59,37 @@ RuleId SchemaCompiler::compile(bool objects_only) {
   while (!pending_.empty()) {
     const auto [rule, schema] = std::move(pending_.back());
     pending_.pop_back();
+    current_ = rule;
     b_.define(rule, value(schema));
   }
+  check_circles();
   return root;
+}
+
+// A value that is valid where it is valid has no meaning: JSON Schema forbids such circles.
+void SchemaCompiler::check_circles() const {
+  // Rules whose alternatives have all been taken away are taken away in turn.
+  std::map<RuleId, size_t> n_ways;
+  std::multimap<RuleId, RuleId> stands_in;
+  for (const auto& [rule, way] : alternative_) {
+    ++n_ways[rule];
+    n_ways.try_emplace(way, 0);
+    stands_in.emplace(way, rule);
+  }
+  std::vector<RuleId> done;
+  for (const auto& [rule, n] : n_ways) {
+    if (n == 0) done.push_back(rule);
+  }
+  for (size_t i = 0; i < done.size(); ++i) {
+    const auto [first, last] = stands_in.equal_range(done[i]);
+    for (auto it = first; it != last; ++it) {
+      if (--n_ways[it->second] == 0) done.push_back(it->second);
+    }
+  }
+  if (done.size() < n_ways.size()) {
+    refuse_schema(document_.root().path,
+                  "an alternative refers back to where it stands, with nothing in between");
+  }
 }
 
 NodeId SchemaCompiler::call(const Schema& schema, NodeId next) {
@@ -97,6 +125,13 @@ NodeId SchemaCompiler::value(const Schema& unresolved) {
   return all;
 }
 
+NodeId SchemaCompiler::alternative(const Schema& schema) {
+  const NodeId way = call(schema, kEnd);
+  const auto rule = rules_.find(print_json(*schema.json));
+  if (rule != rules_.end()) alternative_.emplace_back(current_, rule->second);
+  return way;
+}
+
 // Each alternative holds together with what stands beside it.
 NodeId SchemaCompiler::alternatives(const Schema& schema, std::string_view key) {
   const Schema list = schema.at(key);
@@ -119,7 +154,7 @@ NodeId SchemaCompiler::alternatives(const Schema& schema, std::string_view key) 
                                     " may both hold; give them types, or a required member with "
                                     "\"const\", that differ, or write anyOf");
     }
-    all = b_.either(all, call(ways[i], kEnd));
+    all = b_.either(all, alternative(ways[i]));
   }
   return all;
 }

@@ -26,7 +26,9 @@ class SchemaCompiler {
 
  private:
   NodeId value(const Schema& schema);
+  void check_circles() const;
   NodeId call(const Schema& schema, NodeId next);
+  NodeId alternative(const Schema& schema);
   NodeId alternatives(const Schema& schema, std::string_view key);
   NodeId listed(const Schema& schema, const std::vector<const OrderedJson*>& values);
   NodeId constant(const OrderedJson& value, NodeId next);
@@ -41,6 +43,8 @@ class SchemaCompiler {
   SchemaDocument document_;
   std::map<std::string, RuleId> rules_;  // by the schema's text: what is the same is compiled once
   std::vector<std::pair<RuleId, Schema>> pending_;
+  RuleId current_ = 0;                                  // the rule that is compiled
+  std::vector<std::pair<RuleId, RuleId>> alternative_;  // a rule, and one that it may be as a whole
 };
 
 }  // namespace heng::grammar

@@ -32,10 +32,11 @@ inline std::vector<TokenId> allowed_after(ConstrainedReply& reply, const Tokeniz
   return allowed;
 }
 
-// Draws until the end token comes. Behind `patience` tokens what closes is preferred.
+// Draws until the end token comes. Behind `patience` tokens what closes is preferred, and the token
+// `way_out`.
 inline std::vector<TokenId> random_walk(const std::shared_ptr<const Constraint>& constraint,
                                         const ListTokenizer& tokenizer, std::mt19937& random,
-                                        size_t patience = 60) {
+                                        size_t patience = 60, const char* way_out = "<end>") {
   ConstrainedReply reply(constraint);
   std::vector<TokenId> ids;
   while (ids.size() < 20'000) {
@@ -45,7 +46,7 @@ inline std::vector<TokenId> random_walk(const std::shared_ptr<const Constraint>&
     const bool closes = ids.size() > patience || random() % 3 == 0;
     if (closes) {
       std::vector<TokenId> closing;
-      for (const char* want : {"<end>", "\"", "}", "]", ",", ":", "b", "0", "9"}) {
+      for (const char* want : {"<end>", way_out, "\"", "}", "]", ",", ":", "b", "0", "9"}) {
         for (const TokenId id : allowed) {
           if (tokenizer.token_bytes(id) == want) closing.push_back(id);
         }
