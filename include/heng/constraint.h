@@ -39,8 +39,8 @@ class ConstraintCompiler {
  public:
   // `end_ids` are the tokens that end a reply: GenerationConfig::eos_ids of the request. They are
   // allowed exactly where the form is complete, every other special token never. Throws Error
-  // kInvalidArgument where there is none, kUnsupported for a tokenizer that cannot write each
-  // byte.
+  // kInvalidArgument where there is none, kUnsupported for a tokenizer without a token for
+  // each character of ASCII.
   ConstraintCompiler(const Tokenizer& tokenizer, std::span<const TokenId> end_ids);
 
   // Any JSON object.

@@ -41,10 +41,11 @@ void Automaton::forget() {
 }
 
 Automaton::State Automaton::find_next(State state, uint8_t byte) {
-  const Found& from = *states_[state];
-  for (const Place& place : from.places) {
-    const Node& node = program_.nodes[place.node];
-    if (node.low <= byte && byte <= node.high) follow({node.next, place.stack});
+  if (program_.alphabet[byte]) {
+    for (const Place& place : states_[state]->places) {
+      const Node& node = program_.nodes[place.node];
+      if (node.low <= byte && byte <= node.high) follow({node.next, place.stack});
+    }
   }
   const State found = keep();
   states_[state]->next[byte] = found;

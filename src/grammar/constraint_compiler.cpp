@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <array>
 
 #include "grammar/constraint_impl.h"
 #include "grammar/json_rules.h"
@@ -16,28 +15,27 @@ using grammar::ProgramBuilder;
 
 constexpr std::string_view kTags[] = {"<think>", "</think>", "<tool_call>", "</tool_call>"};
 
-// Every byte of UTF-8 text must be a token of its own, so that no way ends where no token goes on.
-void check_bytes(const Tokenizer& tokenizer, const std::vector<std::string>& texts) {
-  std::array<bool, 256> found{};
+// The bytes that are tokens. Without those of ASCII hardly any form could be written.
+grammar::Alphabet alphabet_of(const Tokenizer& tokenizer, const std::vector<std::string>& texts) {
+  grammar::Alphabet found{};
   for (const std::string& text : texts) {
     if (text.size() == 1) found[static_cast<uint8_t>(text[0])] = true;
   }
-  for (unsigned byte = '\n'; byte <= 0xF4; ++byte) {
-    const bool in_text = byte == '\n' || (byte >= ' ' && byte < 0x7F) ||
-                         (byte >= 0x80 && byte < 0xC0) || byte >= 0xC2;
-    if (found[byte] || !in_text) continue;
+  for (unsigned byte = '\n'; byte < 0x7F; byte = byte == '\n' ? ' ' : byte + 1) {
+    if (found[byte]) continue;
     throw Error(ErrorCode::kUnsupported, "constraint: the tokenizer (" + tokenizer.description() +
                                              ") has no token for byte " + std::to_string(byte) +
                                              ", so it cannot write every text.");
   }
+  return found;
 }
 
 std::shared_ptr<const Constraint> finish(
     ProgramBuilder& builder, NodeId begin, const ConstraintOptions& options, std::string_view what,
-    std::shared_ptr<const ConstraintCompiler::Vocabulary> vocabulary) {
+    const std::shared_ptr<const ConstraintCompiler::Vocabulary>& vocabulary) {
   if (options.thought) begin = grammar::maybe_thought(builder, begin);
-  return std::make_shared<const Constraint>(builder.finish(builder.add_rule(begin), what),
-                                            std::move(vocabulary));
+  return std::make_shared<const Constraint>(
+      builder.finish(builder.add_rule(begin), vocabulary->alphabet, what), vocabulary);
 }
 
 }  // namespace
@@ -61,7 +59,7 @@ ConstraintCompiler::ConstraintCompiler(const Tokenizer& tokenizer,
     if (made->is_end(id) || (tokenizer.is_special(id) && !is_tag)) continue;
     made->texts[i] = bytes;
   }
-  check_bytes(tokenizer, made->texts);
+  made->alphabet = alphabet_of(tokenizer, made->texts);
   made->drops_first_space = tokenizer.drops_first_space();
   made->trie = std::make_unique<grammar::TokenTrie>(made->texts);
   vocabulary_ = std::move(made);

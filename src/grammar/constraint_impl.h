@@ -16,6 +16,7 @@ struct ConstraintCompiler::Vocabulary {
   std::vector<std::string> texts;  // of each id; empty for tokens that are never written
   std::vector<TokenId> ends;
   bool drops_first_space;
+  grammar::Alphabet alphabet;  // the bytes that are tokens
   std::unique_ptr<const grammar::TokenTrie> trie;
 
   bool is_end(TokenId id) const;

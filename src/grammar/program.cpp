@@ -11,6 +11,13 @@ namespace {
 constexpr size_t kMostNodes = 1u << 19;
 constexpr uint32_t kNoWay = kMostDepth + 1;
 
+bool can_match(const Node& range, const Alphabet& alphabet) {
+  for (unsigned byte = range.low; byte <= range.high; ++byte) {
+    if (alphabet[byte]) return true;
+  }
+  return false;
+}
+
 // One pass over all nodes; whether any became less.
 bool lower_needs(Program& program) {
   std::vector<uint32_t>& need = program.need;
@@ -23,7 +30,7 @@ bool lower_needs(Program& program) {
         least = 0;
         break;
       case Node::Kind::kRange:
-        if (node.low <= node.high) least = need[node.next];
+        if (can_match(node, program.alphabet)) least = need[node.next];
         break;
       case Node::Kind::kSplit:
         least = std::min(need[node.next], need[node.other]);
@@ -110,8 +117,9 @@ RuleId ProgramBuilder::add_rule(NodeId begin) {
   return static_cast<RuleId>(program_.rules.size() - 1);
 }
 
-Program ProgramBuilder::finish(RuleId root, std::string_view what) {
+Program ProgramBuilder::finish(RuleId root, const Alphabet& alphabet, std::string_view what) {
   program_.root = root;
+  program_.alphabet = alphabet;
   program_.need.assign(program_.nodes.size(), kNoWay);
   while (lower_needs(program_)) {
   }

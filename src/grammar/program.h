@@ -3,6 +3,7 @@
 // ProgramBuilder::finish has made it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -31,6 +32,10 @@ struct Node {
 // Calls that may be open at once; so JSON cannot nest deeper.
 constexpr uint32_t kMostDepth = 64;
 
+// Bytes that can be written one by one. Others never come: a place could be reached where only they
+// go on.
+using Alphabet = std::array<bool, 256>;
+
 struct Program {
   std::vector<Node> nodes;
   std::vector<NodeId> rules;  // where each begins
@@ -38,6 +43,7 @@ struct Program {
   // Of each node, the calls that the way to the end of its rule holds open at least. More than
   // kMostDepth where there is no way.
   std::vector<uint32_t> need;
+  Alphabet alphabet;
 };
 
 // Builds rules from their end to their beginning: each function gives the node that matches what it
@@ -67,7 +73,7 @@ class ProgramBuilder {
   void define(RuleId rule, NodeId begin) { program_.rules[rule] = begin; }
 
   // Throws Error kInvalidArgument where nothing matches `root`: `what` says of what.
-  Program finish(RuleId root, std::string_view what);
+  Program finish(RuleId root, const Alphabet& alphabet, std::string_view what);
 
  private:
   NodeId add(Node node);

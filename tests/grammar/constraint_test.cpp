@@ -210,18 +210,45 @@ TEST(Constraint, TheSpaceThatSentencePieceDropsIsNoPartOfTheText) {
   EXPECT_TRUE(reply.is_complete(piece.encode(" {}", SpecialText::kPlain)));
 }
 
-TEST(Constraint, EndTokensAndBytesMustBeThere) {
+// A tokenizer without single tokens for some bytes.
+class Poor : public ListTokenizer {
+ public:
+  explicit Poor(std::string lacking)
+      : ListTokenizer({"\xF1\x80", "q", "\xE4\xBD\xA0"}), lacking_(std::move(lacking)) {}
+  std::string_view token_bytes(TokenId id) const override {
+    const bool lacks = id < 256 && lacking_.find(static_cast<char>(id)) != std::string::npos;
+    return lacks ? "" : ListTokenizer::token_bytes(id);
+  }
+
+ private:
+  const std::string lacking_;
+};
+
+TEST(Constraint, EndTokensAndAsciiMustBeThere) {
   EXPECT_THROW(ConstraintCompiler(tokenizer(), {}), Error);
-  class Poor : public ListTokenizer {
-   public:
-    Poor() : ListTokenizer({}) {}
-    std::string_view token_bytes(TokenId id) const override {
-      return id == 'q' ? "" : ListTokenizer::token_bytes(id);
-    }
-  };
-  const Poor poor;
+  const Poor poor("{");
   const TokenId end = poor.end();
   EXPECT_THROW(ConstraintCompiler(poor, std::span(&end, 1)), Error);
+}
+
+TEST(Constraint, BytesThatAreNoTokensCannotLeadIntoADeadEnd) {
+  const Poor poor("\xF1\x80\xBD");
+  const TokenId end = poor.end();
+  const auto constraint = ConstraintCompiler(poor, std::span(&end, 1)).json_object();
+  ConstrainedReply reply(constraint);
+  const Ids begun = {'{', '"'};
+  const Ids allowed = test::allowed_after(reply, poor, begun);
+  const auto has = [&](TokenId id) {
+    return std::find(allowed.begin(), allowed.end(), id) != allowed.end();
+  };
+  EXPECT_TRUE(has(0xF0));
+  EXPECT_FALSE(has(256)) << "F1 80";
+  EXPECT_FALSE(has(258)) << "E4 BD A0";
+  std::mt19937 random(5);
+  for (int i = 0; i < 50; ++i) {
+    const std::string text = poor.decode_bytes(test::random_walk(constraint, poor, random));
+    EXPECT_TRUE(json::accept(text)) << text;
+  }
 }
 
 TEST(Schema, MembersComeInOrderAndOthersOnlyWhereAsked) {
