@@ -85,6 +85,7 @@ constexpr Setting kSettings[] = {
     setting<&G::max_length>("max_length", Phrase::kMeansMaxLength),
     setting<&G::min_length>("min_length", Phrase::kMeansMinLength),
     setting<&G::max_window_size>("max_window_size", Phrase::kMeansMaxWindowSize),
+    setting<&G::speculate>("speculate", Phrase::kMeansSpeculate),
 };
 
 }  // namespace

@@ -112,6 +112,7 @@ struct EngineStats {
   uint64_t steps = 0;
   uint64_t prompt_tokens = 0, reused_tokens = 0;  // computed; found in the cache
   uint64_t generated_tokens = 0;
+  uint64_t guessed_tokens = 0, kept_guesses = 0;  // GenerationConfig::speculate
   uint64_t completed = 0, failed = 0, cancelled = 0;  // requests
   uint64_t preemptions = 0;     // requests that gave their memory up to older ones, to begin again
   uint64_t evicted_blocks = 0;  // of cached ones

@@ -26,8 +26,11 @@ struct GenerationConfig {
   int64_t min_new_tokens = 0;  // end tokens cannot come before this many
   std::optional<int64_t>
       max_length;  // prompt + reply; the smaller of this and max_new_tokens holds
-  std::optional<int64_t> min_length;                // prompt + reply
-  std::optional<uint64_t> seed;                     // nullopt: a new one each time
+  std::optional<int64_t> min_length;  // prompt + reply
+  std::optional<uint64_t> seed;       // nullopt: a new one each time
+  // Up to this many tokens are guessed each step from earlier places of the same text, and kept
+  // where they are what comes out: the reply is the same, sooner where it repeats. 0: none.
+  int64_t speculate = 0;
   bool ignore_eos = false;                          // go on through end tokens (for measurements)
   std::vector<TokenId> eos_ids;                     // end tokens, besides the chat format's
   std::vector<std::vector<TokenId>> stop_word_ids;  // sequences that end the reply; not part of it

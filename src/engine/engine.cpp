@@ -161,6 +161,8 @@ struct Engine::State {
     stats.prompt_tokens = runner.prompt_tokens();
     stats.reused_tokens = reused;
     stats.generated_tokens = runner.generated_tokens();
+    stats.guessed_tokens = runner.guessed_tokens();
+    stats.kept_guesses = runner.kept_guesses();
     stats.completed = completed;
     stats.failed = failed;
     stats.cancelled = cancelled;

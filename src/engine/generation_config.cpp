@@ -123,6 +123,9 @@ void GenerationConfig::check() const {
   if (max_length) check_range("max_length", *max_length, 1);
   if (min_length) check_range("min_length", *min_length, 0);
   check_range("max_window_size", max_window_size, 0);
+  if (speculate < 0 || speculate > 16) {
+    refuse("speculate", std::to_string(speculate), "an integer from 0 to 16");
+  }
   for (const TokenId id : eos_ids) check_range("eos_token_id", id, 0);
   for (const auto& word : stop_word_ids) {
     if (word.empty()) refuse("stop_words_ids", "an empty list", "lists of token ids");

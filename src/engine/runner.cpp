@@ -35,24 +35,31 @@ void Runner::run(std::span<const Slice> batch) {
   rows_.clear();
   size_t first = 0;
   for (const Slice& slice : batch) {
-    add_rows(slice, first);
-    advance(slice, first);
+    if (slice.guessed == 0) add_rows(slice, first);
+    advance(*slice.sequence, slice.n - slice.guessed, first);
     first += slice.n;
   }
   for (size_t i = 0; i < rows_.size(); i += n_rows_) {
     evaluate(std::span(rows_).subspan(i, std::min(n_rows_, rows_.size() - i)));
   }
+  first = 0;
+  for (const Slice& slice : batch) {
+    if (slice.guessed > 0) follow_guesses(slice, first);
+    first += slice.n;
+  }
   // Only now is it known that their scores are finite.
-  for (const auto& [s, n] : batch) {
-    if (s->finite) memory_.share(s->kv, s->entries().first(s->computed));
+  for (const Slice& slice : batch) {
+    const Sequence& s = *slice.sequence;
+    if (s.finite) memory_.share(slice.sequence->kv, s.entries().first(s.computed));
   }
 }
 
 void Runner::forward(std::span<const Slice> batch) {
   inputs_.clear();
-  for (const auto& [s, n] : batch) {
-    inputs_.push_back({s->ids().subspan(s->computed, n), s->computed, s->kv.data.data(),
-                       s->entries()[s->computed].rope_base});
+  for (const Slice& slice : batch) {
+    const Sequence& s = *slice.sequence;
+    inputs_.push_back(
+        {s.next_ids(slice.n), s.computed, s.kv.data.data(), s.entries()[s.computed].rope_base});
   }
   models::decoder_forward(*backend_, model_.spec, model_.weights, memory_.pool().layout(), inputs_,
                           work_);
@@ -74,26 +81,49 @@ void Runner::add_rows(const Slice& slice, size_t first) {
   if (!goes_on) prompt_tokens_ += slice.n;
 }
 
-void Runner::advance(const Slice& slice, size_t first) {
-  Sequence& s = *slice.sequence;
+// Its next `n` tokens have gone through the layers; their hidden states are rows from `first` on.
+void Runner::advance(Sequence& s, size_t n, size_t first) {
   const size_t hidden = model_.spec.hidden;
-  s.finite = s.finite && all_finite({work_.hidden.data() + first * hidden, slice.n * hidden});
-  s.advance_to(s.computed + slice.n, Sequence::How::kComputed);
-  if (s.request().task == Task::kEmbed) pool(slice, first);
+  s.finite = s.finite && all_finite({work_.hidden.data() + first * hidden, n * hidden});
+  s.advance_to(s.computed + n, Sequence::How::kComputed);
+  if (s.request().task == Task::kEmbed) pool(s, n, first);
   guarded(s, [&] { s.report_prompt(); });
 }
 
-void Runner::pool(const Slice& slice, size_t first) {
+// Draws at one position after the other, as long as what comes out is what was guessed.
+void Runner::follow_guesses(const Slice& slice, size_t first) {
   Sequence& s = *slice.sequence;
+  if (s.ended()) return;
+  const auto ids = s.next_ids(slice.n);
+  const std::vector<TokenId> guesses(ids.begin() + 1, ids.end());
   hidden_rows_.resize(slice.n);
   std::iota(hidden_rows_.begin(), hidden_rows_.end(), first);
+  compute_logits(hidden_rows_);
+  const size_t vocabulary = model_.spec.vocabulary;
+  size_t kept = 0;
+  while (true) {
+    Row row{&s, first + kept, Row::kDraw, 0, {}, {}};
+    evaluate(row, std::span(logits_).subspan(kept * vocabulary, vocabulary));
+    deliver(row);
+    if (s.ended() || kept == guesses.size() || row.drawn != guesses[kept]) break;
+    ++kept;
+    advance(s, 1, first + kept);
+  }
+  s.learn(guesses.size(), kept);
+  guessed_tokens_ += guesses.size();
+  kept_guesses_ += kept;
+}
+
+void Runner::pool(Sequence& s, size_t n, size_t first) {
+  hidden_rows_.resize(n);
+  std::iota(hidden_rows_.begin(), hidden_rows_.end(), first);
   models::decoder_final_norm(*backend_, model_.spec, model_.weights, hidden_rows_, work_);
-  const std::span<const float> normed(work_.normed.data(), slice.n * model_.spec.hidden);
+  const std::span<const float> normed(work_.normed.data(), n * model_.spec.hidden);
   if (all_finite(normed)) {
-    s.pool(s.computed - slice.n, normed);
+    s.pool(s.computed - n, normed);
   } else {
     s.fail(Error(ErrorCode::kCorrupt,
-                 "the hidden states of tokens " + std::to_string(s.computed - slice.n) + " to " +
+                 "the hidden states of tokens " + std::to_string(s.computed - n) + " to " +
                      std::to_string(s.computed - 1) +
                      " are not finite: the weights are damaged, or fp16 overflowed. Try --dtype "
                      "fp32."));

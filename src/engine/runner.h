@@ -30,6 +30,8 @@ class Runner {
 
   uint64_t prompt_tokens() const { return prompt_tokens_; }
   uint64_t generated_tokens() const { return generated_tokens_; }
+  uint64_t guessed_tokens() const { return guessed_tokens_; }
+  uint64_t kept_guesses() const { return kept_guesses_; }
 
  private:
   // One position whose scores are wanted.
@@ -45,8 +47,9 @@ class Runner {
 
   void forward(std::span<const Slice> batch);
   void add_rows(const Slice& slice, size_t first);
-  void advance(const Slice& slice, size_t first);
-  void pool(const Slice& slice, size_t first);
+  void advance(Sequence& sequence, size_t n, size_t first);
+  void follow_guesses(const Slice& slice, size_t first);
+  void pool(Sequence& sequence, size_t n, size_t first);
   void compute_logits(std::span<const size_t> hidden_rows);
   void evaluate(std::span<Row> rows);
   void evaluate(Row& row, std::span<float> logits) const;
@@ -61,7 +64,7 @@ class Runner {
   std::vector<Row> rows_;
   std::vector<size_t> hidden_rows_;
   std::vector<float> logits_;  // [rows at once, vocabulary]
-  uint64_t prompt_tokens_ = 0, generated_tokens_ = 0;
+  uint64_t prompt_tokens_ = 0, generated_tokens_ = 0, guessed_tokens_ = 0, kept_guesses_ = 0;
 };
 
 }  // namespace heng::engine

@@ -91,7 +91,8 @@ void Scheduler::choose() {
   for (const auto& s : running_) {
     if (s->pending() > 1) adopt_cached(*s);
     if (s->pending() == 1) {
-      batch_.push_back({s.get(), 1});
+      const size_t guessed = guess(*s, running_.size());
+      batch_.push_back({s.get(), 1 + guessed, guessed});
     } else {
       prompts.push_back(s.get());
     }
@@ -108,6 +109,13 @@ void Scheduler::choose() {
     budget -= n;
     last_prompt_ = s->id();
   }
+}
+
+// How many guesses at its next tokens go along. Many replies keep the processor busy by themselves.
+size_t Scheduler::guess(Sequence& s, size_t n_replies) {
+  constexpr size_t kMostTokens = 16;
+  const size_t n = s.guess(kMostTokens / n_replies).size();
+  return n > 0 && memory_.grow(s.kv, s.wanted() + n) ? n : 0;
 }
 
 // Blocks that others have computed since the sequence began.

@@ -20,10 +20,11 @@
 
 namespace heng::engine {
 
-// The next `n` tokens of a sequence.
+// The next `n` tokens of a sequence; the last `guessed` of them are guesses.
 struct Slice {
   Sequence* sequence;
   size_t n;
+  size_t guessed = 0;
 };
 
 class Scheduler {
@@ -60,6 +61,7 @@ class Scheduler {
   void preempt_youngest();
   void begin_waiting();
   void choose();
+  size_t guess(Sequence& sequence, size_t n_replies);
   void adopt_cached(Sequence& sequence);
   bool waits_for_another(const Sequence& sequence) const;
   static size_t chunk_of(const Sequence& sequence, size_t budget);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/prompt_lookup.h"
 #include "engine/request_check.h"
 #include "engine/softmax.h"
 #include "models/rope.h"
@@ -63,6 +64,32 @@ void Sequence::report_prompt() {
   if (done <= reported_) return;
   reported_ = done;
   if (request_.on_prompt && !request_.on_prompt(done, prefill_)) end(FinishReason::kCancelled);
+}
+
+std::span<const TokenId> Sequence::guess(size_t most) {
+  const auto wanted = static_cast<size_t>(request_.generation.speculate);
+  if (request_.task != Task::kReply || wanted == 0 || drawn().empty() || pending() != 1) return {};
+  // The step draws one token more than it guesses.
+  const size_t left = limit_ - drawn().size() - 1;
+  const auto found = look_up(ids_, std::min({most, wanted, guess_length_, left}));
+  last_and_guess_.assign(1, ids_.back());
+  for (const TokenId id : found) {
+    const KvEntry entry = entry_of(id, ids_.size() + last_and_guess_.size() - 1);
+    if (entry.rope_base != entries_.back().rope_base) break;
+    last_and_guess_.push_back(id);
+  }
+  return std::span(last_and_guess_).subspan(1);
+}
+
+std::span<const TokenId> Sequence::next_ids(size_t n) const {
+  if (n <= pending()) return ids().subspan(computed, n);
+  return std::span(last_and_guess_).first(n);
+}
+
+void Sequence::learn(size_t guessed, size_t kept) {
+  constexpr size_t kLongest = 16;
+  if (kept == guessed) guess_length_ = std::min(2 * guess_length_, kLongest);
+  if (kept == 0) guess_length_ = std::max<size_t>(guess_length_ / 2, 1);
 }
 
 void Sequence::score(Logprobs logprobs) {

@@ -47,6 +47,15 @@ class Sequence {
   // throws.
   void report_prompt();
 
+  // Guesses what follows its last token, at most `most` tokens and no more than the reply may have,
+  // all of one rope base; kept until the next call. Empty where the request wants none or the next
+  // token is not the reply's second or later.
+  std::span<const TokenId> guess(size_t most);
+  // The next `n` tokens that go through the layers: those it has, then guesses.
+  std::span<const TokenId> next_ids(size_t n) const;
+  // `kept` of `guessed` came out: the next guess is longer or shorter.
+  void learn(size_t guessed, size_t kept);
+
   // One more log-probability of the prompt.
   void score(Logprobs logprobs);
   // Draws the next token from `logits` [vocabulary], which it changes; logprobs where wanted.
@@ -82,6 +91,8 @@ class Sequence {
   size_t limit_ = 0, least_ = 0;  // tokens that the reply may have and must have
   std::vector<TokenId> ids_;
   std::vector<KvEntry> entries_;
+  std::vector<TokenId> last_and_guess_;
+  size_t guess_length_ = 4;
   std::optional<Sampler> sampler_;  // from the first draw on: it is large
   std::optional<Reply> reply_;
   std::vector<float> scratch_;  // [vocabulary]: scores that a draw may change

@@ -67,7 +67,9 @@ TEST_P(Company, RandomMixturesGiveEachRequestWhatItGetsAlone) {
     std::vector<Completion> alone;
     for (int i = 0; i < 40; ++i) {
       requests.push_back(test::random_request(random, vocabulary, GetParam().most, texts));
-      alone.push_back(Engine(model).run(requests.back()));
+      Request plain = requests.back();
+      plain.generation.speculate = 0;
+      alone.push_back(Engine(model).run(std::move(plain)));
     }
 
     EngineOptions options;
@@ -109,6 +111,29 @@ TEST_P(Company, RandomMixturesGiveEachRequestWhatItGetsAlone) {
   EXPECT_GT(total.evicted_blocks, 100u);
   EXPECT_GT(total.reused_tokens, 100u);
   EXPECT_GT(total.cancelled, 3u);
+}
+
+// A reply that is made to repeat its prompt for a while and then goes its own way.
+TEST_P(Company, GuessesThatComeOutAreKeptAndOthersLeaveNothing) {
+  const auto model = make(GetParam());
+  Request request;
+  for (TokenId i = 0; i < 40; ++i) request.prompt.push_back(3 + i % 5);
+  request.generation.max_new_tokens = 60;
+  request.generation.seed = 1;
+  request.n_logprobs = 1;
+  request.on_logits = [](std::span<float> logits, std::span<const TokenId> reply) {
+    const size_t n = reply.size();
+    logits[n < 20 ? 3 + n % 5 : (7 * n) % logits.size()] += 1e6f;
+  };
+  const Completion alone = Engine(model).run(request);
+  request.generation.speculate = 8;
+  Engine engine(model);
+  expect_equal(engine.run(request), alone);
+  const EngineStats stats = engine.stats();
+  EXPECT_GE(stats.kept_guesses, 10u);
+  EXPECT_GT(stats.guessed_tokens, stats.kept_guesses);
+  EXPECT_LT(stats.steps, 52u);
+  expect_equal(engine.run(request), alone);  // what is in the cache now was computed well
 }
 
 // Long replies that all fit at first, in memory for a third of them.

@@ -41,12 +41,14 @@ class SchedulerTest : public ::testing::Test {
   std::vector<std::pair<RequestId, size_t>> step() {
     std::vector<std::pair<RequestId, size_t>> batch;
     const auto slices = scheduler_->next();
-    for (const auto& [s, n] : slices) {
+    for (const auto& [s, n, guessed] : slices) {
+      EXPECT_EQ(guessed, 0u);  // no request wants guesses
       batch.emplace_back(s->id(), n);
       s->advance_to(s->computed + n, Sequence::How::kComputed);
       EXPECT_LE(s->computed, s->kv.capacity());
     }
-    for (const auto& [s, n] : slices) {
+    for (const Slice& slice : slices) {
+      Sequence* s = slice.sequence;
       memory_->share(s->kv, s->entries().first(s->computed));
       if (s->pending() == 0) s->take(static_cast<TokenId>(s->id()), std::nullopt);
     }

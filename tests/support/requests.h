@@ -40,6 +40,7 @@ inline Request random_request(std::mt19937& random, size_t vocabulary, size_t mo
   config.repetition_penalty = up_to(2) ? 1.0 : 1.2;
   config.presence_penalty = up_to(2) ? 0.0 : 0.5;
   config.frequency_penalty = up_to(2) ? 0.0 : 0.25;
+  config.speculate = up_to(2) ? 0 : static_cast<int64_t>(up_to(17));
   if (up_to(3) == 0) config.logit_bias[static_cast<TokenId>(up_to(vocabulary))] = 2.5f;
   if (up_to(2)) request.n_logprobs = up_to(5);
   if (up_to(3) == 0) request.echo_from = up_to(request.prompt.size() + 1);
