@@ -84,10 +84,28 @@ void Runner::add_rows(const Slice& slice, size_t first) {
 // Its next `n` tokens have gone through the layers; their hidden states are rows from `first` on.
 void Runner::advance(Sequence& s, size_t n, size_t first) {
   const size_t hidden = model_.spec.hidden;
-  s.finite = s.finite && all_finite({work_.hidden.data() + first * hidden, n * hidden});
+  if (s.finite && !all_finite({work_.hidden.data() + first * hidden, n * hidden})) {
+    s.finite = false;
+    s.bad_layer = first_bad_layer(s, n);
+  }
   s.advance_to(s.computed + n, Sequence::How::kComputed);
   if (s.request().task == Task::kEmbed) pool(s, n, first);
   guarded(s, [&] { s.report_prompt(); });
+}
+
+// Puts the same tokens through the layers again, and looks at each layer's output.
+std::string Runner::first_bad_layer(const Sequence& s, size_t n) {
+  const models::SequenceInput input{s.next_ids(n), s.computed, s.kv.data.data(),
+                                    s.entries()[s.computed].rope_base};
+  models::Workspace work;
+  std::string found;
+  const auto look = [&](size_t layer) {
+    if (!found.empty() || all_finite({work.hidden.data(), n * model_.spec.hidden})) return;
+    found = "layer " + std::to_string(layer + 1) + " of " + std::to_string(model_.spec.n_layers);
+  };
+  models::decoder_forward(*backend_, model_.spec, model_.weights, memory_.pool().layout(),
+                          {&input, 1}, work, look);
+  return found;
 }
 
 // Draws at one position after the other, as long as what comes out is what was guessed.
@@ -162,9 +180,11 @@ void Runner::evaluate(std::span<Row> rows) {
 void Runner::evaluate(Row& row, std::span<float> logits) const {
   Sequence& s = *row.sequence;
   const bool draws = row.scored == Row::kDraw;
-  const auto place = [&] {
-    return draws ? "step " + std::to_string(s.drawn().size() + 1) + " of the reply: "
-                 : "token " + std::to_string(row.scored) + " of the prompt: ";
+  const auto place = [&](ErrorCode code) {
+    const std::string at = draws ? "step " + std::to_string(s.drawn().size() + 1) + " of the reply"
+                                 : "token " + std::to_string(row.scored) + " of the prompt";
+    const bool known = code == ErrorCode::kCorrupt && !s.bad_layer.empty();
+    return at + (known ? ", from " + s.bad_layer + " on: " : ": ");
   };
   try {
     if (draws) {
@@ -174,9 +194,9 @@ void Runner::evaluate(Row& row, std::span<float> logits) const {
       row.logprobs = log_softmax(logits, s.ids()[row.scored], s.request().n_logprobs.value_or(0));
     }
   } catch (const Error& error) {
-    row.error.emplace(error.code(), place() + error.what());
+    row.error.emplace(error.code(), place(error.code()) + error.what());
   } catch (const std::exception& error) {
-    row.error.emplace(ErrorCode::kInternal, place() + error.what());
+    row.error.emplace(ErrorCode::kInternal, place(ErrorCode::kInternal) + error.what());
   }
 }
 

@@ -49,6 +49,7 @@ class Runner {
   void add_rows(const Slice& slice, size_t first);
   void advance(Sequence& sequence, size_t n, size_t first);
   void follow_guesses(const Slice& slice, size_t first);
+  std::string first_bad_layer(const Sequence& sequence, size_t n);
   void pool(Sequence& sequence, size_t n, size_t first);
   void compute_logits(std::span<const size_t> hidden_rows);
   void evaluate(std::span<Row> rows);

@@ -76,7 +76,8 @@ class Sequence {
 
   size_t computed = 0;  // positions that stand in the cache
   SequenceKv kv;
-  bool finite = true;  // all hidden states were, so others may use its keys and values
+  bool finite = true;     // all hidden states were, so others may use its keys and values
+  std::string bad_layer;  // where they were not: the first, in words
 
  private:
   using Clock = std::chrono::steady_clock;

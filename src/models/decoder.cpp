@@ -112,8 +112,8 @@ ops::KvLayout kv_layout(const DecoderSpec& spec, ops::KvType type) {
 }
 
 void decoder_forward(ops::Backend& backend, const DecoderSpec& spec, const DecoderWeights& weights,
-                     const ops::KvLayout& kv, std::span<const SequenceInput> batch,
-                     Workspace& work) {
+                     const ops::KvLayout& kv, std::span<const SequenceInput> batch, Workspace& work,
+                     const std::function<void(size_t layer)>& after_layer) {
   size_t n = 0;
   for (const SequenceInput& s : batch) n += s.ids.size();
   make_room(spec, n, work);
@@ -137,6 +137,7 @@ void decoder_forward(ops::Backend& backend, const DecoderSpec& spec, const Decod
     args.norm_eps = spec.norm_eps;
     attention_half(backend, spec, w, args, work);
     ffn_half(backend, spec, w, n, work);
+    if (after_layer) after_layer(layer);
   }
 }
 

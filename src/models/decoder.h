@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -86,10 +87,11 @@ ops::KvLayout kv_layout(const DecoderSpec& spec, ops::KvType type);
 
 // Runs the tokens of all sequences through the layers, writing their keys and values into the
 // cache. Afterwards work.hidden [n_tokens, hidden] holds the last layer's output, before the final
-// norm. REQUIRES: ids in [0, vocabulary); blocks for start + ids.size() positions.
+// norm. `after_layer` is called after each layer, with its output there; may be empty.
+// REQUIRES: ids in [0, vocabulary); blocks for start + ids.size() positions.
 void decoder_forward(ops::Backend& backend, const DecoderSpec& spec, const DecoderWeights& weights,
-                     const ops::KvLayout& kv, std::span<const SequenceInput> batch,
-                     Workspace& work);
+                     const ops::KvLayout& kv, std::span<const SequenceInput> batch, Workspace& work,
+                     const std::function<void(size_t layer)>& after_layer = {});
 
 // The final norm of these rows of work.hidden, one after another, into work.normed
 // [rows.size(), hidden].

@@ -356,7 +356,8 @@ TEST(NotFinite, EndsTheOneRequestAndNamesTheStep) {
   EXPECT_EQ(done[b].finish, FinishReason::kError);
   ASSERT_TRUE(done[b].error);
   EXPECT_EQ(done[b].error->code(), ErrorCode::kCorrupt);
-  EXPECT_THAT(done[b].error->what(), AllOf(HasSubstr("step 1 of the reply"), HasSubstr("finite")));
+  EXPECT_THAT(done[b].error->what(),
+              AllOf(HasSubstr("step 1 of the reply, from layer 1 of "), HasSubstr("finite")));
   EXPECT_THAT(done[c].error->what(), HasSubstr("step 6 of the reply"));
   EXPECT_EQ(done[c].ids.size(), 5u);
   EXPECT_EQ(engine.stats().failed, 2u);
@@ -378,7 +379,7 @@ TEST(NotFinite, EndsTheOneRequestAndNamesTheStep) {
   EXPECT_THAT(problem_of([&] {
                 engine.log_probs({clean.data(), 3}, bad.prompt);
               }),
-              HasSubstr("of the prompt: the score of token"));
+              HasSubstr("of the prompt, from layer 1 of 2 on: the score of token"));
 }
 
 TEST(Callbacks, ThatThrowFailTheirRequestAlone) {
