@@ -1,5 +1,6 @@
 // Sources: RFC 3339 (date-time, date, time; duration in its appendix A), RFC 9562 (uuid), RFC 4291
-// (ipv6), RFC 5321 and 1034 (email, hostname; the parts of them that every reader takes).
+// (ipv6), RFC 5321, 1034 and 3986 (email, hostname, uri; the parts of them that every reader
+// takes).
 #include "grammar/formats.h"
 
 #include <array>
@@ -35,6 +36,9 @@ const std::string kUuid =
     "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}";
 const std::string kEmail =
     "[a-zA-Z0-9_+-]{1,16}(?:\\.[a-zA-Z0-9_+-]{1,16}){0,2}@" + kLabel + "(?:\\." + kLabel + "){1,2}";
+const std::string kUri = "https?://" + kHostname +
+                         "(?::[1-9][0-9]{0,3})?(?:/[a-zA-Z0-9._~-]*){0,8}"
+                         "(?:\\?[a-zA-Z0-9._~=&-]*)?(?:#[a-zA-Z0-9._~-]*)?";
 
 std::string ipv6() {
   std::string all = "(?:" + kGroup + ":){7}" + kGroup;
@@ -49,7 +53,7 @@ std::string ipv6() {
 }
 
 const auto& formats() {
-  static const std::array<std::pair<std::string_view, std::string>, 9> kFormats = {
+  static const std::array<std::pair<std::string_view, std::string>, 10> kFormats = {
       {{"date-time", kDate + "T" + kTime},
        {"date", kDate},
        {"time", kTime},
@@ -58,6 +62,7 @@ const auto& formats() {
        {"hostname", kHostname},
        {"ipv4", kIpv4},
        {"ipv6", ipv6()},
+       {"uri", kUri},
        {"uuid", kUuid}}};
   return kFormats;
 }

@@ -15,9 +15,9 @@ using Kind = OrderedJson::Kind;
 constexpr JsonLimits kLimits{.max_bytes = 256u << 10, .max_depth = 64};
 constexpr size_t kMostCount = 65'536;  // items, characters
 
-constexpr std::string_view kAnnotations[] = {"title",    "description", "default", "examples",
-                                             "$comment", "$schema",     "$id",     "deprecated",
-                                             "readOnly", "writeOnly",   "$defs",   "definitions"};
+constexpr std::string_view kAnnotations[] = {
+    "title",      "description", "default",   "examples", "$comment",    "$schema",      "$id",
+    "deprecated", "readOnly",    "writeOnly", "$defs",    "definitions", "discriminator"};
 constexpr std::string_view kKeywords[] = {"$ref",
                                           "allOf",
                                           "anyOf",

@@ -406,7 +406,9 @@ TEST(Schema, FormatsAreRealDates) {
   EXPECT_FALSE(takes_format("email", "a.b"));
   EXPECT_TRUE(takes_format("duration", "P1Y2M3DT4H5M6S"));
   EXPECT_FALSE(takes_format("duration", "P"));
-  refused(R"({"type":"string","format":"uri"})", ErrorCode::kUnsupported, "date-time");
+  EXPECT_TRUE(takes_format("uri", "https://example.com/a/b.html?q=1&r=2#top"));
+  EXPECT_FALSE(takes_format("uri", "example.com/a b"));
+  refused(R"({"type":"string","format":"regex"})", ErrorCode::kUnsupported, "date-time");
 }
 
 TEST(Schema, ReferencesMayGoRound) {
@@ -509,6 +511,21 @@ TEST(Schema, OneOfIsTakenWhereItsAlternativesCannotBothHold) {
   EXPECT_TRUE(schema_takes(by_kind, R"({"kind":"b","y":"q"})"));
   EXPECT_FALSE(schema_takes(by_kind, R"({"kind":"b","x":1})"));
   expect_walks_validate(by_kind.dump(), 100);
+  // As pydantic writes a union that is told apart by a member.
+  const char* pets = R"({
+    "$defs": {
+      "Cat": {"properties": {"kind": {"const": "cat", "title": "Kind", "type": "string"},
+                             "lives": {"anyOf": [{"type": "integer"}, {"type": "null"}],
+                                       "default": null}},
+              "required": ["kind"], "title": "Cat", "type": "object"},
+      "Dog": {"properties": {"kind": {"enum": ["dog", "puppy"], "type": "string"}},
+              "required": ["kind"], "title": "Dog", "type": "object"}},
+    "properties": {"pet": {"discriminator": {"propertyName": "kind"},
+                           "oneOf": [{"$ref": "#/$defs/Cat"}, {"$ref": "#/$defs/Dog"}]}},
+    "required": ["pet"], "title": "Owner", "type": "object"})";
+  EXPECT_TRUE(takes(compiler().json_schema(pets), R"({"pet": {"kind": "cat", "lives": 9}})"));
+  EXPECT_FALSE(takes(compiler().json_schema(pets), R"({"pet": {"kind": "dog", "lives": 9}})"));
+  expect_walks_validate(pets, 50);
 }
 
 TEST(Schema, SchemasThatHoldAtOnceAreMerged) {
