@@ -1,6 +1,7 @@
 #include "text/byte_bpe.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "text/utf8.h"
 
@@ -10,6 +11,25 @@ namespace {
 uint64_t pair_key(TokenId left, TokenId right) {
   return static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 | static_cast<uint32_t>(right);
 }
+
+constexpr size_t kWord = sizeof(uint64_t);
+
+// The bytes themselves where they fit into eight, else a hash of them. REQUIRES: not empty.
+uint64_t key_of(std::string_view bytes) {
+  const auto word = [&](size_t at, size_t n) {
+    uint64_t out = 0;
+    std::memcpy(&out, bytes.data() + at, n);
+    return out;
+  };
+  const size_t n = bytes.size();
+  if (n <= kWord) return word(0, n);
+  uint64_t key = n;
+  for (size_t at = 0; at + kWord < n; at += kWord) key = mix(key ^ word(at, kWord));
+  return mix(key ^ word(n - kWord, kWord));
+}
+
+// A key that is the pair itself belongs to one value.
+constexpr auto kAnyValue = [](const auto&) { return true; };
 
 // Order of a max-heap whose top is the lowest rank, leftmost of equals.
 constexpr auto kLater = [](const auto& a, const auto& b) {
@@ -30,42 +50,48 @@ ByteBpe::ByteBpe(Vocabulary vocabulary, const std::vector<Merge>& merges, WholeP
       take_whole_(whole_piece == WholePiece::kTakeToken),
       from_characters_(symbols == Symbols::kCharacters) {
   index_plain_tokens();
-  merges_.reserve(merges.size());
+  merges_ = FlatTable<Step>(merges.size());
   for (size_t rank = 0; rank < merges.size(); ++rank) {
     const Merge& merge = merges[rank];
-    merges_.try_emplace(pair_key(merge.left, merge.right),
-                        Step{static_cast<uint32_t>(rank), merge.merged});
+    merges_.insert(pair_key(merge.left, merge.right), {static_cast<uint32_t>(rank), merge.merged},
+                   kAnyValue);
   }
 }
 
 void ByteBpe::index_plain_tokens() {
-  plain_.reserve(vocabulary_.bytes.size());
+  plain_ = FlatTable<Token>(vocabulary_.bytes.size());
   for (size_t id = 0; id < vocabulary_.bytes.size(); ++id) {
     const std::string& bytes = vocabulary_.bytes[id];
     if (vocabulary_.kinds[id] != TokenKind::kPlain || bytes.empty()) continue;
-    plain_.emplace(bytes, static_cast<TokenId>(id));
+    plain_.insert(key_of(bytes), {static_cast<uint32_t>(bytes.size()), static_cast<TokenId>(id)},
+                  [&](const Token& token) { return is_spelled(token, bytes); });
     longest_ = std::max(longest_, bytes.size());
   }
   for (int b = 0; b < 256; ++b) {
     const char byte = static_cast<char>(b);
     byte_ids_[b] = from_characters_ ? -1 : find({&byte, 1});
   }
-  if (!from_characters_) return;
+  if (!from_characters_) {
+    has_all_bytes_ =
+        std::none_of(std::begin(byte_ids_), std::end(byte_ids_), [](TokenId id) { return id < 0; });
+    return;
+  }
   for (size_t id = 0; id < vocabulary_.bytes.size(); ++id) {
     if (vocabulary_.kinds[id] != TokenKind::kByte) continue;
     byte_ids_[static_cast<uint8_t>(vocabulary_.bytes[id][0])] = static_cast<TokenId>(id);
   }
 }
 
-TokenId ByteBpe::find(std::string_view bytes) const {
-  if (bytes.size() > longest_) return -1;
-  const auto found = plain_.find(bytes);
-  return found == plain_.end() ? -1 : found->second;
+bool ByteBpe::is_spelled(const Token& token, std::string_view bytes) const {
+  if (token.length != bytes.size()) return false;
+  return token.length <= kWord ||  // the key was all of it
+         vocabulary_.bytes[static_cast<size_t>(token.id)] == bytes;
 }
 
-bool ByteBpe::has_all_bytes() const {
-  return std::none_of(std::begin(byte_ids_), std::end(byte_ids_),
-                      [](TokenId id) { return id < 0; });
+TokenId ByteBpe::find(std::string_view bytes) const {
+  if (bytes.empty() || bytes.size() > longest_) return -1;
+  return plain_.find(key_of(bytes), [&](const Token& token) { return is_spelled(token, bytes); })
+      .id;
 }
 
 bool ByteBpe::has_all_utf8_bytes() const {
@@ -83,6 +109,7 @@ void ByteBpe::encode_piece(std::string_view piece, BpeScratch& scratch,
       return;
     }
   }
+  if (has_all_bytes_ && piece.size() <= kShortPiece) return merge_short(piece, scratch, ids);
   split_to_symbols(piece, scratch);
   merge_all(piece, scratch);
   for (const auto& symbol : scratch.symbols_) {
@@ -114,24 +141,58 @@ void ByteBpe::split_to_symbols(std::string_view piece, BpeScratch& scratch) cons
   }
 }
 
+ByteBpe::Step ByteBpe::step(std::string_view bytes, TokenId left, TokenId right) const {
+  if (!by_rank_) return merges_.find(pair_key(left, right), kAnyValue);
+  const TokenId merged = find(bytes);
+  return merged < 0 ? Step{} : Step{static_cast<uint32_t>(merged), merged};
+}
+
+// Merges as merge_all does. REQUIRES: merging starts from bytes, which all have tokens.
+void ByteBpe::merge_short(std::string_view piece, BpeScratch& scratch,
+                          std::vector<TokenId>& ids) const {
+  auto& parts = scratch.parts_;
+  parts.resize(piece.size());
+  size_t n = piece.size();
+  const auto set_step = [&](size_t i) {
+    Step merge;
+    if (i + 1 < n) {
+      const size_t end = i + 2 < n ? parts[i + 2].begin : piece.size();
+      merge =
+          step(piece.substr(parts[i].begin, end - parts[i].begin), parts[i].id, parts[i + 1].id);
+      scratch.work.candidates += merge.id >= 0;
+    }
+    parts[i].rank = merge.rank;
+    parts[i].merged_id = merge.id;
+  };
+  for (size_t i = 0; i < n; ++i) {
+    parts[i].begin = static_cast<uint32_t>(i);
+    parts[i].id = byte_ids_[static_cast<uint8_t>(piece[i])];
+  }
+  for (size_t i = 0; i < n; ++i) set_step(i);
+  while (n > 1) {
+    size_t best = 0;
+    for (size_t i = 1; i < n; ++i) best = parts[i].rank < parts[best].rank ? i : best;
+    if (parts[best].rank == kNoMerge) break;
+    parts[best].id = parts[best].merged_id;
+    std::copy(parts.begin() + static_cast<ptrdiff_t>(best) + 2,
+              parts.begin() + static_cast<ptrdiff_t>(n),
+              parts.begin() + static_cast<ptrdiff_t>(best) + 1);
+    --n;
+    ++scratch.work.merges;
+    set_step(best);
+    if (best > 0) set_step(best - 1);
+  }
+  for (size_t i = 0; i < n; ++i) ids.push_back(parts[i].id);
+}
+
 // Queues the pair of `left` and its neighbour, where it can merge. Not yet ordered as a heap.
 void ByteBpe::push_candidate(std::string_view piece, int32_t left, BpeScratch& scratch) const {
   if (left < 0 || scratch.symbols_[left].next < 0) return;
   const auto& a = scratch.symbols_[left];
   const auto& b = scratch.symbols_[a.next];
-  uint32_t rank;
-  TokenId merged;
-  if (by_rank_) {
-    merged = find(piece.substr(a.begin, a.length + b.length));
-    if (merged < 0) return;
-    rank = static_cast<uint32_t>(merged);
-  } else {
-    const auto found = merges_.find(pair_key(a.id, b.id));
-    if (found == merges_.end()) return;
-    rank = found->second.rank;
-    merged = found->second.merged;
-  }
-  scratch.queue_.push_back({rank, static_cast<uint32_t>(left), a.id, b.id, merged});
+  const Step merge = step(piece.substr(a.begin, a.length + b.length), a.id, b.id);
+  if (merge.id < 0) return;
+  scratch.queue_.push_back({merge.rank, static_cast<uint32_t>(left), a.id, b.id, merge.id});
   ++scratch.work.candidates;
 }
 

@@ -7,11 +7,11 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "heng/tokenizer.h"
+#include "text/flat_table.h"
 
 namespace heng::text {
 
@@ -52,8 +52,16 @@ class BpeScratch {
     TokenId left_id, right_id;  // as they were; the candidate is void once they changed
     TokenId merged_id;
   };
+  // A symbol of a short piece, and what it and the next one merge to.
+  struct Part {
+    uint32_t begin;
+    TokenId id;
+    uint32_t rank;  // kNoMerge: they do not
+    TokenId merged_id;
+  };
   std::vector<Symbol> symbols_;
   std::vector<Candidate> queue_;
+  std::vector<Part> parts_;
 };
 
 class ByteBpe {
@@ -88,28 +96,42 @@ class ByteBpe {
   // The plain token of exactly these bytes, or -1.
   TokenId find(std::string_view bytes) const;
   // Whether every byte has a token to start from.
-  bool has_all_bytes() const;
+  bool has_all_bytes() const { return has_all_bytes_; }
   // Whether every byte has one that valid UTF-8 can hold: all but C0, C1, F5 to FF.
   bool has_all_utf8_bytes() const;
 
  private:
   struct Step {
-    uint32_t rank;
-    TokenId merged;
+    uint32_t rank = kNoMerge;
+    TokenId id = -1;  // what the two merge to
   };
+  struct Token {
+    uint32_t length = 0;
+    TokenId id = -1;
+  };
+  static constexpr uint32_t kNoMerge = UINT32_MAX;
+  // Up to here the best of all neighbours is looked for anew at each step: a queue costs more.
+  static constexpr size_t kShortPiece = 96;
+
   void index_plain_tokens();
+  // Whether a token that shares the key of `bytes` is spelled so too.
+  bool is_spelled(const Token& token, std::string_view bytes) const;
   void split_to_symbols(std::string_view piece, BpeScratch& scratch) const;
+  // What neighbours merge to: those of ids `left` and `right`, which together are `bytes`.
+  Step step(std::string_view bytes, TokenId left, TokenId right) const;
   void push_candidate(std::string_view piece, int32_t left, BpeScratch& scratch) const;
   void merge_all(std::string_view piece, BpeScratch& scratch) const;
+  void merge_short(std::string_view piece, BpeScratch& scratch, std::vector<TokenId>& ids) const;
 
   Vocabulary vocabulary_;
-  std::unordered_map<std::string_view, TokenId> plain_;  // keys point into vocabulary_
-  std::unordered_map<uint64_t, Step> merges_;            // key: left id << 32 | right id
-  TokenId byte_ids_[256];                                // -1: none
-  size_t longest_ = 0;                                   // bytes of the longest plain token
+  FlatTable<Token> plain_;  // key: key_of the bytes
+  FlatTable<Step> merges_;  // key: left id << 32 | right id
+  TokenId byte_ids_[256];   // -1: none
+  size_t longest_ = 0;      // bytes of the longest plain token
   bool by_rank_;
   bool take_whole_;
   bool from_characters_ = false;
+  bool has_all_bytes_ = false;
 };
 
 }  // namespace heng::text
