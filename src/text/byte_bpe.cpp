@@ -12,20 +12,27 @@ uint64_t pair_key(TokenId left, TokenId right) {
   return static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 | static_cast<uint32_t>(right);
 }
 
+template <typename Word>
+uint64_t word_at(const char* bytes) {
+  Word word;
+  std::memcpy(&word, bytes, sizeof(word));
+  return word;
+}
+
 constexpr size_t kWord = sizeof(uint64_t);
 
 // The bytes themselves where they fit into eight, else a hash of them. REQUIRES: not empty.
 uint64_t key_of(std::string_view bytes) {
-  const auto word = [&](size_t at, size_t n) {
-    uint64_t out = 0;
-    std::memcpy(&out, bytes.data() + at, n);
-    return out;
-  };
+  const char* begin = bytes.data();
   const size_t n = bytes.size();
-  if (n <= kWord) return word(0, n);
+  if (n < 4) {  // the first, the middle and the last
+    const auto byte = [&](size_t at) { return uint64_t{static_cast<uint8_t>(begin[at])}; };
+    return byte(0) | byte(n / 2) << 8 | byte(n - 1) << 16;
+  }
+  if (n <= kWord) return word_at<uint32_t>(begin) | word_at<uint32_t>(begin + n - 4) << 32;
   uint64_t key = n;
-  for (size_t at = 0; at + kWord < n; at += kWord) key = mix(key ^ word(at, kWord));
-  return mix(key ^ word(n - kWord, kWord));
+  for (size_t at = 0; at + kWord < n; at += kWord) key = mix(key ^ word_at<uint64_t>(begin + at));
+  return mix(key ^ word_at<uint64_t>(begin + n - kWord));
 }
 
 // A key that is the pair itself belongs to one value.
@@ -41,6 +48,7 @@ constexpr auto kLater = [](const auto& a, const auto& b) {
 ByteBpe::ByteBpe(Vocabulary vocabulary)
     : vocabulary_(std::move(vocabulary)), by_rank_(true), take_whole_(true) {
   index_plain_tokens();
+  index_byte_pairs();
 }
 
 ByteBpe::ByteBpe(Vocabulary vocabulary, const std::vector<Merge>& merges, WholePiece whole_piece,
@@ -71,14 +79,21 @@ void ByteBpe::index_plain_tokens() {
     const char byte = static_cast<char>(b);
     byte_ids_[b] = from_characters_ ? -1 : find({&byte, 1});
   }
-  if (!from_characters_) {
-    has_all_bytes_ =
-        std::none_of(std::begin(byte_ids_), std::end(byte_ids_), [](TokenId id) { return id < 0; });
-    return;
-  }
+  if (!from_characters_) return;
   for (size_t id = 0; id < vocabulary_.bytes.size(); ++id) {
     if (vocabulary_.kinds[id] != TokenKind::kByte) continue;
     byte_ids_[static_cast<uint8_t>(vocabulary_.bytes[id][0])] = static_cast<TokenId>(id);
+  }
+}
+
+void ByteBpe::index_byte_pairs() {
+  if (from_characters_ || !has_all_bytes()) return;
+  byte_pairs_.reserve(256 * 256);
+  for (int left = 0; left < 256; ++left) {
+    for (int right = 0; right < 256; ++right) {
+      const char bytes[] = {static_cast<char>(left), static_cast<char>(right)};
+      byte_pairs_.push_back(step({bytes, 2}, byte_ids_[left], byte_ids_[right]));
+    }
   }
 }
 
@@ -92,6 +107,11 @@ TokenId ByteBpe::find(std::string_view bytes) const {
   if (bytes.empty() || bytes.size() > longest_) return -1;
   return plain_.find(key_of(bytes), [&](const Token& token) { return is_spelled(token, bytes); })
       .id;
+}
+
+bool ByteBpe::has_all_bytes() const {
+  return std::none_of(std::begin(byte_ids_), std::end(byte_ids_),
+                      [](TokenId id) { return id < 0; });
 }
 
 bool ByteBpe::has_all_utf8_bytes() const {
@@ -109,7 +129,7 @@ void ByteBpe::encode_piece(std::string_view piece, BpeScratch& scratch,
       return;
     }
   }
-  if (has_all_bytes_ && piece.size() <= kShortPiece) return merge_short(piece, scratch, ids);
+  if (!byte_pairs_.empty() && piece.size() <= kShortPiece) return merge_short(piece, scratch, ids);
   split_to_symbols(piece, scratch);
   merge_all(piece, scratch);
   for (const auto& symbol : scratch.symbols_) {
@@ -151,24 +171,25 @@ ByteBpe::Step ByteBpe::step(std::string_view bytes, TokenId left, TokenId right)
 void ByteBpe::merge_short(std::string_view piece, BpeScratch& scratch,
                           std::vector<TokenId>& ids) const {
   auto& parts = scratch.parts_;
-  parts.resize(piece.size());
+  parts.resize(kShortPiece);
   size_t n = piece.size();
-  const auto set_step = [&](size_t i) {
-    Step merge;
-    if (i + 1 < n) {
-      const size_t end = i + 2 < n ? parts[i + 2].begin : piece.size();
-      merge =
-          step(piece.substr(parts[i].begin, end - parts[i].begin), parts[i].id, parts[i + 1].id);
-      scratch.work.candidates += merge.id >= 0;
-    }
+  const auto set = [&](size_t i, const Step& merge) {
     parts[i].rank = merge.rank;
     parts[i].merged_id = merge.id;
+    scratch.work.candidates += merge.id >= 0;
+  };
+  const auto set_step = [&](size_t i) {
+    if (i + 1 == n) return set(i, {});
+    const size_t end = i + 2 < n ? parts[i + 2].begin : piece.size();
+    set(i, step(piece.substr(parts[i].begin, end - parts[i].begin), parts[i].id, parts[i + 1].id));
   };
   for (size_t i = 0; i < n; ++i) {
+    const auto byte = static_cast<uint8_t>(piece[i]);
     parts[i].begin = static_cast<uint32_t>(i);
-    parts[i].id = byte_ids_[static_cast<uint8_t>(piece[i])];
+    parts[i].id = byte_ids_[byte];
+    set(i,
+        i + 1 < n ? byte_pairs_[size_t{byte} << 8 | static_cast<uint8_t>(piece[i + 1])] : Step{});
   }
-  for (size_t i = 0; i < n; ++i) set_step(i);
   while (n > 1) {
     size_t best = 0;
     for (size_t i = 1; i < n; ++i) best = parts[i].rank < parts[best].rank ? i : best;

@@ -96,7 +96,7 @@ class ByteBpe {
   // The plain token of exactly these bytes, or -1.
   TokenId find(std::string_view bytes) const;
   // Whether every byte has a token to start from.
-  bool has_all_bytes() const { return has_all_bytes_; }
+  bool has_all_bytes() const;
   // Whether every byte has one that valid UTF-8 can hold: all but C0, C1, F5 to FF.
   bool has_all_utf8_bytes() const;
 
@@ -114,6 +114,7 @@ class ByteBpe {
   static constexpr size_t kShortPiece = 96;
 
   void index_plain_tokens();
+  void index_byte_pairs();
   // Whether a token that shares the key of `bytes` is spelled so too.
   bool is_spelled(const Token& token, std::string_view bytes) const;
   void split_to_symbols(std::string_view piece, BpeScratch& scratch) const;
@@ -126,12 +127,13 @@ class ByteBpe {
   Vocabulary vocabulary_;
   FlatTable<Token> plain_;  // key: key_of the bytes
   FlatTable<Step> merges_;  // key: left id << 32 | right id
-  TokenId byte_ids_[256];   // -1: none
-  size_t longest_ = 0;      // bytes of the longest plain token
+  std::vector<Step>
+      byte_pairs_;         // index: left byte << 8 | right byte; empty: not every byte has a token
+  TokenId byte_ids_[256];  // -1: none
+  size_t longest_ = 0;     // bytes of the longest plain token
   bool by_rank_;
   bool take_whole_;
   bool from_characters_ = false;
-  bool has_all_bytes_ = false;
 };
 
 }  // namespace heng::text

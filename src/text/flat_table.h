@@ -1,4 +1,4 @@
-// A hash table in one array, for look-ups that mostly find nothing: one cache line tells. Filled
+// A hash table in one array, for look-ups that mostly find nothing. Filled
 // once, then immutable and safe to use from many threads.
 #pragma once
 
@@ -21,20 +21,27 @@ inline uint64_t mix(uint64_t key) {
 template <typename Value>
 class FlatTable {
  public:
-  // At most half full, so that runs of taken slots stay short.
-  explicit FlatTable(size_t n_entries = 0) : slots_(std::bit_ceil(2 * n_entries + 1)) {}
+  // At most two thirds full, so that runs of taken slots stay short.
+  explicit FlatTable(size_t n_entries = 0)
+      : slots_(std::bit_ceil(n_entries + n_entries / 2 + 1)),
+        seen_(slots_.size() * kBitsPerSlot / 64 + 1) {}
 
   // Inserts, unless the key is there with a value that `same` accepts. REQUIRES: room was asked
   // for.
   template <typename Same>
   void insert(uint64_t key, Value value, const Same& same) {
-    Slot& slot = slots_[place(key, same)];
-    if (slot.value.id < 0) slot = {key, value};
+    const uint64_t hash = mix(key);
+    Slot& slot = slots_[place(hash, key, same)];
+    if (slot.value.id >= 0) return;
+    slot = {key, value};
+    seen_[bit_of(hash) / 64] |= uint64_t{1} << bit_of(hash) % 64;
   }
   // The value of `key` that `same` accepts; Value{} where there is none.
   template <typename Same>
-  const Value& find(uint64_t key, const Same& same) const {
-    return slots_[place(key, same)].value;
+  Value find(uint64_t key, const Same& same) const {
+    const uint64_t hash = mix(key);
+    if (!(seen_[bit_of(hash) / 64] >> bit_of(hash) % 64 & 1)) return {};
+    return slots_[place(hash, key, same)].value;
   }
 
  private:
@@ -42,11 +49,14 @@ class FlatTable {
     uint64_t key = 0;
     Value value;
   };
+  static constexpr size_t kBitsPerSlot = 8;
+
+  size_t bit_of(uint64_t hash) const { return hash >> 32 & (slots_.size() * kBitsPerSlot - 1); }
 
   template <typename Same>
-  size_t place(uint64_t key, const Same& same) const {
+  size_t place(uint64_t hash, uint64_t key, const Same& same) const {
     const size_t mask = slots_.size() - 1;
-    size_t at = mix(key) & mask;
+    size_t at = hash & mask;
     while (slots_[at].value.id >= 0 && (slots_[at].key != key || !same(slots_[at].value))) {
       at = (at + 1) & mask;
     }
@@ -54,6 +64,9 @@ class FlatTable {
   }
 
   std::vector<Slot> slots_;
+  // A bit for each hash that was inserted: what is not in the table is mostly told by these, which
+  // fit into a core's own cache.
+  std::vector<uint64_t> seen_;
 };
 
 }  // namespace heng::text

@@ -51,11 +51,31 @@ void reorder_marks(std::vector<utf8proc_int32_t>& text) {
   }
 }
 
+// Whether a character is of those that most text consists of: NFC changes none of them, and none is
+// a mark or joins the one before it, so a text of these alone is NFC.
+bool is_settled(char32_t c) {
+  return c < 0x300 || (c >= 0x4E00 && c <= 0x9FFF) ||                     // Latin, Chinese
+         (c >= 0x3001 && c <= 0x3029) || (c >= 0xFF01 && c <= 0xFF5E) ||  // their punctuation
+         (c >= 0x2010 && c <= 0x2027);
+}
+
+bool is_settled_text(std::string_view text) {
+  for (size_t at = 0; at < text.size();) {
+    if (static_cast<unsigned char>(text[at]) < 0x80) {
+      ++at;
+      continue;
+    }
+    const std::string_view rest = text.substr(at);
+    if (!is_settled(utf8_decode(rest))) return false;
+    at += utf8_step(rest).length;
+  }
+  return true;
+}
+
 }  // namespace
 
 std::string to_nfc(std::string_view text) {
-  const auto is_ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
-  if (std::all_of(text.begin(), text.end(), is_ascii)) return std::string(text);
+  if (is_settled_text(text)) return std::string(text);
   std::vector<utf8proc_int32_t> characters;
   decompose(text, characters);
   reorder_marks(characters);
