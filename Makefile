@@ -1,6 +1,6 @@
 # The targets most people need; tools/setup.sh does the work. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: chat build test fuzz bench bench-peer format tidy clean help
+.PHONY: chat build test fuzz bench bench-peer quality format tidy clean help
 
 # As typed: a $ in a prompt is a $.
 override PROMPT := $(value PROMPT)
@@ -8,7 +8,7 @@ export PROMPT MODEL HENG_MODELS FUZZ_SECONDS CTEST_ARGS
 
 sources = $(shell find apps bench examples fuzz include src tests -name '*.h' -o -name '*.cpp')
 
-chat build test fuzz bench bench-peer:
+chat build test fuzz bench bench-peer quality:
 	@tools/setup.sh $@
 
 format:
@@ -35,6 +35,8 @@ help:
 	@echo 'make bench        speed on this machine, beside what its memory and processor can do'
 	@echo 'make bench-peer   speed beside llama.cpp, alternating runs'
 	@echo '                    HENG_PEER=PATH   llama-bench, or a program that runs it'
+	@echo 'make quality      how far rounding moves the model on real text (needs numpy)'
+	@echo '                    HENG_DATA=DIR   a folder with CMMLU and GSM8K: cmmlu/test/*.csv, gsm8k/test.jsonl'
 	@echo 'make format       clang-format over all sources'
 	@echo 'make tidy         clang-tidy over src and apps'
 	@echo 'make clean        remove build and build-fuzz'

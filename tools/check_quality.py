@@ -143,7 +143,7 @@ def main():
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     if numpy is None:
-        print("error: this needs numpy: python3 -m pip install numpy", file=sys.stderr)
+        print("error: this needs numpy: apt-get install python3-numpy, or pip install numpy", file=sys.stderr)
         return 2
     absent = [name for name in DATA_SETS if not (arguments.data / name).exists()]
     if absent:

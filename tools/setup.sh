@@ -8,6 +8,7 @@
 #   tools/setup.sh fuzz     the fuzz targets, each for FUZZ_SECONDS
 #   tools/setup.sh bench    the benchmarks
 #   tools/setup.sh bench-peer   our speed beside llama.cpp's
+#   tools/setup.sh quality  what rounding does to scores on real text
 #
 # Environment: MODEL, PROMPT, HENG_MODELS, FUZZ_SECONDS, CTEST_ARGS, as `make help` tells them.
 set -euo pipefail
@@ -271,5 +272,11 @@ case $goal in
     step_model; step_ready
     exec python3 tools/bench_peer.py --heng "$build/heng" "$model"
     ;;
-  *) sed -n '2,12p' "$0"; exit 2 ;;
+  quality)
+    step_packages build
+    step_build heng
+    step_model; step_ready
+    exec python3 tools/check_quality.py --heng "$build/heng" "$model"
+    ;;
+  *) sed -n '2,13p' "$0"; exit 2 ;;
 esac
