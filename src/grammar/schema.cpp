@@ -63,6 +63,13 @@ Types named_type(const std::string& path, const OrderedJson& name) {
                 "expected null, boolean, integer, number, string, array or object, or a list");
 }
 
+size_t n_values(const OrderedJson& json) {
+  size_t n = 1;
+  for (const OrderedJson& item : json.items) n += n_values(item);
+  for (const auto& [key, member] : json.members) n += n_values(member);
+  return n;
+}
+
 }  // namespace
 
 void refuse_schema(const std::string& path, const std::string& problem) {
@@ -88,19 +95,25 @@ bool Schema::is_bool(bool value) const {
 SchemaDocument::SchemaDocument(std::string_view text, std::string_view name)
     : document_(parse_ordered_json(text, name, kLimits)), root_{&document_, std::string(name)} {}
 
+// Schemas can be merged into ever more, and larger ones.
 Schema SchemaDocument::keep(OrderedJson json, std::string path) {
+  constexpr size_t kMostValues = 400'000;
+  n_values_ += n_values(json);
+  if (n_values_ > kMostValues) refuse_schema(path, "too large when its parts are put together");
   return {&made_.emplace_back(std::move(json)), std::move(path)};
 }
 
-// Schemas can be merged into ever more.
 void SchemaDocument::step(const std::string& path) {
   constexpr size_t kMostSteps = 20'000;
   if (++steps_ > kMostSteps) refuse_schema(path, "too large when its parts are put together");
 }
 
+// Annotations go too: they say nothing, and references look into the document itself.
 Schema SchemaDocument::without(const Schema& schema, std::string_view key) {
-  OrderedJson rest = *schema.json;
-  std::erase_if(rest.members, [&](const auto& member) { return member.first == key; });
+  OrderedJson rest{.kind = Kind::kObject};
+  for (const auto& member : schema.json->members) {
+    if (member.first != key && !is_annotation(member.first)) rest.members.push_back(member);
+  }
   return keep(std::move(rest), schema.path);
 }
 

@@ -53,7 +53,7 @@ class SchemaDocument {
   Schema flat(const Schema& schema);
   // What holds where both do.
   Schema both(const Schema& a, const Schema& b);
-  // Without one of its keywords.
+  // Without one of its keywords and its annotations.
   Schema without(const Schema& schema, std::string_view key);
 
   // Whether no value of `a` that is written here can be one of `b`, nor the other way round.
@@ -69,7 +69,7 @@ class SchemaDocument {
   OrderedJson document_;
   std::deque<OrderedJson> made_;
   Schema root_;
-  size_t steps_ = 0;
+  size_t steps_ = 0, n_values_ = 0;
 };
 
 bool is_annotation(std::string_view keyword);

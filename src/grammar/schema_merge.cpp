@@ -14,11 +14,26 @@ OrderedJson text_value(std::string text) {
   return {.kind = Kind::kString, .text = std::move(text)};
 }
 
-// A schema for where both hold, to be merged when it is compiled.
+// A schema for where both hold, to be merged when it is compiled. What holds already is not said
+// again, and lists do not nest: so what refers to itself comes back to what was there.
 OrderedJson all_of(const OrderedJson& a, const OrderedJson& b) {
   if (a.is(Kind::kBool)) return a.boolean ? b : a;
   if (b.is(Kind::kBool)) return b.boolean ? a : b;
-  OrderedJson list{.kind = Kind::kArray, .items = {a, b}};
+  OrderedJson list{.kind = Kind::kArray};
+  const auto add = [&](const OrderedJson& part) {
+    const bool known = std::any_of(list.items.begin(), list.items.end(),
+                                   [&](const auto& item) { return same_value(item, part); });
+    if (!known) list.items.push_back(part);
+  };
+  for (const OrderedJson* side : {&a, &b}) {
+    const OrderedJson* parts = side->members.size() == 1 ? side->find("allOf") : nullptr;
+    if (!parts || !parts->is(Kind::kArray)) {
+      add(*side);
+    } else {
+      for (const OrderedJson& part : parts->items) add(part);
+    }
+  }
+  if (list.items.size() == 1) return list.items[0];
   return {.kind = Kind::kObject, .members = {{"allOf", std::move(list)}}};
 }
 
@@ -56,6 +71,7 @@ class Merger {
       out.members.emplace_back(key, std::move(value));
     };
     for (const auto& [key, value] : a_.json->members) {
+      if (is_annotation(key)) continue;
       const OrderedJson* other = b_.find(key);
       if (key == "properties") {
         add(key, properties());
@@ -64,7 +80,7 @@ class Merger {
       }
     }
     for (const auto& [key, value] : b_.json->members) {
-      if (a_.find(key)) continue;
+      if (a_.find(key) || is_annotation(key)) continue;
       add(key, key == "properties" ? properties() : value);
     }
     return out;
@@ -82,7 +98,6 @@ class Merger {
     if (key == "maxLength" || key == "maxItems") return less(key) ? a : b;
     if (key == "minimum" || key == "exclusiveMinimum") return smaller(key, a, b) ? b : a;
     if (key == "maximum" || key == "exclusiveMaximum") return smaller(key, a, b) ? a : b;
-    if (is_annotation(key)) return a;
     refuse_keyword(a_.path, "\"" + printable(key) + "\" twice, in schemas that hold at once");
   }
 

@@ -495,6 +495,19 @@ TEST(Schema, WhatIsNotReadIsRefusedByNameAndPlace) {
   refused(doubling + R"("a20":{"title":"x"}}})", invalid, "too large");
 }
 
+// Merging what refers to itself comes to an end by meeting what was there.
+TEST(Schema, MergingWhatRefersToItselfEnds) {
+  EXPECT_NO_THROW(compiler().json_schema(
+      R"({"properties":{"a":{"$ref":"#"}},)"
+      R"("allOf":[{"additionalProperties":{"$ref":"#"},"properties":{"b":{"$ref":"#"}}}]})"));
+  EXPECT_NO_THROW(
+      compiler().json_schema(R"({"$defs":{"x":{"properties":{"n":{"$ref":"#/$defs/y"}},)"
+                             R"("additionalProperties":{"$ref":"#"}},)"
+                             R"("y":{"properties":{"n":{"$ref":"#/$defs/x"}},)"
+                             R"("additionalProperties":{"$ref":"#/$defs/x"}}},)"
+                             R"("allOf":[{"$ref":"#/$defs/x"},{"$ref":"#/$defs/y"}]})"));
+}
+
 TEST(Schema, OneOfIsTakenWhereItsAlternativesCannotBothHold) {
   const json by_type = {
       {"oneOf", {{{"type", "string"}}, {{"type", "integer"}}, {{"type", "null"}}}}};

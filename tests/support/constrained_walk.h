@@ -45,14 +45,22 @@ inline std::vector<TokenId> random_walk(const std::shared_ptr<const Constraint>&
     TokenId chosen = allowed[random() % allowed.size()];
     const bool closes = ids.size() > patience || random() % 3 == 0;
     if (closes) {
-      std::vector<TokenId> closing;
+      std::vector<TokenId> closing, ascii;
       for (const char* want : {"<end>", way_out, "\"", "}", "]", ",", ":", "b", "0", "9"}) {
         for (const TokenId id : allowed) {
           if (tokenizer.token_bytes(id) == want) closing.push_back(id);
         }
       }
+      for (const TokenId id : allowed) {
+        if (id < 0x80) ascii.push_back(id);
+      }
       // Now and then another: a pattern may ask for it first.
-      if (!closing.empty()) chosen = closing[random() % 4 > 0 ? 0 : random() % closing.size()];
+      const size_t which = random() % 8;
+      if (which == 0 && !ascii.empty()) {
+        chosen = ascii[random() % ascii.size()];
+      } else if (!closing.empty()) {
+        chosen = closing[which < 7 ? 0 : random() % closing.size()];
+      }
     }
     if (chosen == tokenizer.end()) return ids;
     ids.push_back(chosen);
