@@ -245,6 +245,7 @@ run_fuzz() {
 
 run_bench() {
   local program
+  export HENG_BENCH_MODEL=$model  # whose tokenizer a benchmark measures
   "$build/heng" bench "$model"
   for program in "$build"/bench/*_bench; do
     if [[ -x $program ]]; then "$program"; fi

@@ -1,5 +1,5 @@
-// A hash table in one array, for look-ups that mostly find nothing. Filled
-// once, then immutable and safe to use from many threads.
+// A hash table in one array, for look-ups that mostly find nothing. Filled once, then immutable and
+// safe to use from many threads.
 #pragma once
 
 #include <bit>
