@@ -330,9 +330,7 @@ TEST(NotFinite, EndsTheOneRequestAndNamesTheStep) {
   const Completion want = Engine(model).run(good);
   ASSERT_EQ(want.ids.size(), 20u);
 
-  EngineOptions options;
-  options.kv_tokens = 512;
-  Engine engine(model, options);
+  Engine engine(model, {.kv_tokens = 512});
   std::map<RequestId, Completion> done;
   const auto submit = [&](Request request) {
     request.on_done = [&](Completion completion) { done[completion.id] = std::move(completion); };
