@@ -4,6 +4,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "base/message.h"
 #include "heng/error.h"
@@ -46,10 +47,15 @@ Ranges all_but(const Ranges& ranges) {
 
 const Ranges kDigits = {{'0', '9'}};
 const Ranges kWord = {{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}};
-// ECMA-262's white space and line ends.
-const Ranges kSpaces = {{'\t', '\r'},     {' ', ' '},       {0xA0, 0xA0},     {0x1680, 0x1680},
-                        {0x2000, 0x200A}, {0x2028, 0x2029}, {0x202F, 0x202F}, {0x205F, 0x205F},
-                        {0x3000, 0x3000}, {0xFEFF, 0xFEFF}};
+// White space to ECMA-262 and to Python's re alike, and to any of them: where either might be
+// meant, what is written suits both.
+const Ranges kSpaces = {{'\t', '\r'},     {' ', ' '},       {0xA0, 0xA0},
+                        {0x1680, 0x1680}, {0x2000, 0x200A}, {0x2028, 0x2029},
+                        {0x202F, 0x202F}, {0x205F, 0x205F}, {0x3000, 0x3000}};
+const Ranges kAnySpaces = {{'\t', '\r'},     {0x1C, ' '},      {0x85, 0x85},     {0xA0, 0xA0},
+                           {0x1680, 0x1680}, {0x2000, 0x200A}, {0x2028, 0x2029}, {0x202F, 0x202F},
+                           {0x205F, 0x205F}, {0x3000, 0x3000}, {0xFEFF, 0xFEFF}};
+// ECMA-262's; "." is anything else.
 const Ranges kLineEnds = {{'\n', '\n'}, {'\r', '\r'}, {0x2028, 0x2029}};
 
 // What a pattern says, before it is built from its end.
@@ -178,7 +184,7 @@ class PatternReader {
 
   // Behind "[".
   Ranges char_class() {
-    const bool inverse = take("^");
+    inverse_ = take("^");
     Ranges ranges;
     while (!take("]")) {
       if (rest_.empty()) refuse("a class without its end");
@@ -195,7 +201,7 @@ class PatternReader {
         ranges.insert(ranges.end(), first.begin(), first.end());
       }
     }
-    return inverse ? all_but(ranges) : normal(ranges);
+    return std::exchange(inverse_, false) ? all_but(ranges) : normal(ranges);
   }
 
   Ranges class_member() {
@@ -228,9 +234,9 @@ class PatternReader {
       case 'W':
         return all_but(kWord);
       case 's':
-        return kSpaces;
+        return inverse_ ? kAnySpaces : kSpaces;
       case 'S':
-        return all_but(kSpaces);
+        return all_but(inverse_ ? kSpaces : kAnySpaces);
       case 'x':
         return hex(2);
       case 'u':
@@ -263,6 +269,7 @@ class PatternReader {
   std::string_view rest_;
   const std::string_view where_;
   int nesting_ = 0;
+  bool inverse_ = false;  // inside [^...]
 };
 
 namespace {
