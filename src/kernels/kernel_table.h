@@ -42,8 +42,8 @@ struct PlainMatmul {
   const void* weight;
   size_t rows, k;
   // f32, or bf16 where the table's bf16_activations says so, as pack_f32 and pack_bf16 lay it out:
-  // tiles of kPlainTile tokens (the last may be shorter, nt), in each [k / step][nt][step], k
-  // padded with zeros; step is one vector. Row-major inputs whose rows are a multiple of 4096 bytes
+  // tiles of kPlainTile tokens (the last may be shorter, nt), in each [k / 32][nt][32], k padded
+  // with zeros (32: kPlainStep). Row-major inputs whose rows are a multiple of 4096 bytes
   // apart fall onto the same cache sets, and cost a quarter of the speed.
   const void* x;
   size_t n_tokens;

@@ -19,22 +19,25 @@ using kernels::Output;
 using kernels::PlainMatmul;
 using kernels::Store;
 
-// Tokens that share a walk over two panels (or one): as many as accumulators fit in registers.
+// Panels and tokens that share a walk: as many as accumulators fit in registers.
 #if defined(__AVX512F__)
-constexpr size_t kPlainRun = 12;
+constexpr size_t kWalkPanels = 2, kWalkTokens = 12;
 #else
-constexpr size_t kPlainRun = 2;
+constexpr size_t kWalkPanels = 1, kWalkTokens = 6;
 #endif
+static_assert(kWalkPanels <= kPlainPanels);
 
-// How weights and activations of a type meet. kBytes: of a weight; kDepth: k in a unit. units: 16
-// units of one row; first_units: the first n k of them, zeros behind.
+// How weights and activations of a type meet. kBytes: of a weight; kDepth: k in a unit; kParts:
+// products that a unit takes. units: 16 units of one row; first_units: the first n k of them, zeros
+// behind.
 struct LoadF32 {
   using X = float;
-  static constexpr size_t kBytes = 4, kDepth = 1;
+  static constexpr size_t kBytes = 4, kDepth = 1, kParts = 1;
   static HENG_INLINE Vf units(const char* p) { return load(reinterpret_cast<const float*>(p)); }
   static HENG_INLINE Vf first_units(const char* p, size_t n) {
     return load_first(reinterpret_cast<const float*>(p), n);
   }
+  static HENG_INLINE Vf part(Vf units, size_t) { return units; }
   static HENG_INLINE Vf broadcast(const X* p) { return set1(*p); }
   static HENG_INLINE Vf product(Vf acc, Vf w, Vf x) { return fma(w, x, acc); }
 };
@@ -45,14 +48,16 @@ struct LoadF16 : LoadF32 {
   static HENG_INLINE Vf first_units(const char* p, size_t n) { return load_first_f16(p, n); }
 };
 
-#if defined(__AVX512BF16__)
-struct LoadBf16 {
-  using X = uint16_t;
+// Pairs of bf16, which lie in the lanes as they do in memory.
+struct LoadBf16 : LoadF32 {
   static constexpr size_t kBytes = 2, kDepth = 2;
-  static HENG_INLINE Vf units(const char* p) { return load(reinterpret_cast<const float*>(p)); }
   static HENG_INLINE Vf first_units(const char* p, size_t n) {
-    return _mm512_castsi512_ps(_mm512_maskz_loadu_epi16((1u << n) - 1, p));
+    alignas(64) uint16_t pairs[2 * kLanes] = {};
+    __builtin_memcpy(pairs, p, n * kBytes);
+    return load(reinterpret_cast<const float*>(pairs));
   }
+#if defined(__AVX512BF16__)
+  using X = uint16_t;
   static HENG_INLINE Vf broadcast(const X* p) {
     float pair;
     __builtin_memcpy(&pair, p, 4);
@@ -61,14 +66,13 @@ struct LoadBf16 {
   static HENG_INLINE Vf product(Vf acc, Vf w, Vf x) {
     return _mm512_dpbf16_ps(acc, (__m512bh)w, (__m512bh)x);
   }
-};
 #else
-struct LoadBf16 : LoadF32 {
-  static constexpr size_t kBytes = 2;
-  static HENG_INLINE Vf units(const char* p) { return load_bf16(p); }
-  static HENG_INLINE Vf first_units(const char* p, size_t n) { return load_first_bf16(p, n); }
-};
+  static constexpr size_t kParts = 2;
+  static HENG_INLINE Vf part(Vf pairs, size_t i) {
+    return i == 0 ? low_bf16(pairs) : high_bf16(pairs);
+  }
 #endif
+};
 
 // k of a block.
 template <typename L>
@@ -123,20 +127,17 @@ HENG_INLINE PanelRows panel_rows(const PlainMatmul& m, size_t row_bytes, size_t 
 // Block at column k, turned: lane r of w[j] is unit j of row r.
 template <typename L>
 HENG_INLINE void load_block(const PanelRows& rows, size_t k, Vf (&w)[kLanes]) {
-  for (size_t r = 0; r < kLanes; ++r) {
-    const char* at = rows.row[r] + k * L::kBytes;
-    // Rows are about a page long, so that the processor's own prefetching begins anew with each:
-    // every line asks for the one at its place in the rows that come next.
-    __builtin_prefetch(at + rows.ahead_bytes, 0, 2);
-    w[r] = L::units(at);
+  // Rows are about a page long, so that the processor's own prefetching begins anew with each:
+  // every line asks for the one at its place in the rows that come next.
+  for (const char* row : rows.row) {
+    __builtin_prefetch(row + k * L::kBytes + rows.ahead_bytes, 0, 2);
   }
-  transpose(w);
+  transpose([&](size_t r) { return L::units(rows.row[r] + k * L::kBytes); }, w);
 }
 // n k of it, less than a block.
 template <typename L>
 HENG_INLINE void load_part(const PanelRows& rows, size_t k, size_t n, Vf (&w)[kLanes]) {
-  for (size_t r = 0; r < kLanes; ++r) w[r] = L::first_units(rows.row[r] + k * L::kBytes, n);
-  transpose(w);
+  transpose([&](size_t r) { return L::first_units(rows.row[r] + k * L::kBytes, n); }, w);
 }
 
 // How many k come before the first whole block, so that its loads do not cross cache lines. Rows
@@ -175,7 +176,10 @@ HENG_INLINE Vf one_token(const PanelRows& rows, size_t k_end, const typename L::
   Vf acc = zero_f();
   for_blocks<L>(rows, k_end, [&](const Vf(&w)[kLanes], size_t k, size_t n) {
     for (size_t j = 0; j < n; ++j) {
-      acc = L::product(acc, w[j], L::broadcast(x + k + j * L::kDepth));
+      for (size_t i = 0; i < L::kParts; ++i) {
+        const auto xj = L::broadcast(x + k + j * L::kDepth + i);
+        acc = L::product(acc, L::part(w[j], i), xj);
+      }
     }
   });
   return acc;
@@ -208,17 +212,19 @@ void plain_tile(const PlainMatmul& m, const TokenTask<L>& tokens, size_t row, si
   const auto* x = tokens.x;
   const auto add_units = [&](size_t n) {
     for (size_t j = 0; j < n; ++j, panels += P * kLanes) {
-      Vf w[P];
-      for (size_t p = 0; p < P; ++p) w[p] = load(panels + p * kLanes);
-      for (size_t t = 0; t < T; ++t) {
-        const Vf xt = L::broadcast(x + t * kBlock<L> + j * L::kDepth);
-        for (size_t p = 0; p < P; ++p) acc[p][t] = L::product(acc[p][t], w[p], xt);
+      for (size_t i = 0; i < L::kParts; ++i) {
+        Vf w[P];
+        for (size_t p = 0; p < P; ++p) w[p] = L::part(load(panels + p * kLanes), i);
+        for (size_t t = 0; t < T; ++t) {
+          const Vf xt = L::broadcast(x + t * kPlainStep + j * L::kDepth + i);
+          for (size_t p = 0; p < P; ++p) acc[p][t] = L::product(acc[p][t], w[p], xt);
+        }
       }
     }
-    x += tokens.tile_tokens * kBlock<L>;
+    x += tokens.tile_tokens * kPlainStep;
   };
-  const size_t left_k = m.k % kBlock<L>;
-  for (size_t k = left_k; k < m.k; k += kBlock<L>) add_units(kLanes);
+  const size_t left_k = m.k % kPlainStep;
+  for (size_t k = left_k; k < m.k; k += kPlainStep) add_units(kPlainStep / L::kDepth);
   if (left_k > 0) add_units((left_k + L::kDepth - 1) / L::kDepth);
   for (size_t p = 0; p < P; ++p) {
     const size_t first = row + p * kLanes, left = row_end - first;
@@ -240,16 +246,16 @@ void plain_panels(const PlainMatmul& m, size_t row, size_t row_end, size_t ahead
   for (size_t first = 0; first < m.n_tokens; first += kPlainTile) {
     const size_t left = m.n_tokens - first, nt = left < kPlainTile ? left : kPlainTile;
     const auto* x = static_cast<const typename L::X*>(m.x) + first * padded(m.k);
-    const auto task = [&](size_t t) { return TokenTask<L>{x + t * kBlock<L>, nt, first + t}; };
+    const auto task = [&](size_t t) { return TokenTask<L>{x + t * kPlainStep, nt, first + t}; };
     size_t t = 0;
-    for (; t + kPlainRun <= nt; t += kPlainRun) {
-      plain_tile<L, P, kPlainRun>(m, task(t), row, row_end);
+    for (; t + kWalkTokens <= nt; t += kWalkTokens) {
+      plain_tile<L, P, kWalkTokens>(m, task(t), row, row_end);
     }
-    if constexpr (kPlainRun > 8) {
+    if constexpr (kWalkTokens > 8) {
       for (; t + 8 <= nt; t += 8) plain_tile<L, P, 8>(m, task(t), row, row_end);
-      for (; t + 4 <= nt; t += 4) plain_tile<L, P, 4>(m, task(t), row, row_end);
-      for (; t + 2 <= nt; t += 2) plain_tile<L, P, 2>(m, task(t), row, row_end);
     }
+    for (; t + 4 <= nt; t += 4) plain_tile<L, P, 4>(m, task(t), row, row_end);
+    for (; t + 2 <= nt; t += 2) plain_tile<L, P, 2>(m, task(t), row, row_end);
     for (; t < nt; ++t) plain_tile<L, P, 1>(m, task(t), row, row_end);
   }
 }
@@ -265,7 +271,7 @@ void plain_row(const PlainMatmul& m, size_t row, size_t row_end, size_t ahead_by
 
 template <typename L>
 void matmul_plain(const PlainMatmul& m, size_t row_begin, size_t row_end) {
-  constexpr size_t kMost = kPlainPanels * kLanes;
+  constexpr size_t kMost = kWalkPanels * kLanes;
   for (size_t row = row_begin; row < row_end;) {
     const size_t left = row_end - row;
     const size_t most = m.n_tokens == 1 || left < kMost ? kLanes : kMost;
@@ -277,7 +283,7 @@ void matmul_plain(const PlainMatmul& m, size_t row_begin, size_t row_end) {
     } else if (most == kLanes) {
       plain_panels<L, 1>(m, row, row + n, ahead_bytes);
     } else {
-      plain_panels<L, kPlainPanels>(m, row, row + n, ahead_bytes);
+      plain_panels<L, kWalkPanels>(m, row, row + n, ahead_bytes);
     }
     row += n;
   }
@@ -295,20 +301,21 @@ HENG_INLINE uint16_t converted<uint16_t>(float x) {
   return float_to_bf16(x);
 }
 
-template <typename X, size_t kStep>
+template <typename X>
 void pack_plain(const float* x, size_t n_tokens, size_t k, void* out, size_t begin, size_t end) {
-  const size_t width = padded(k);
+  const size_t width = padded(k), whole = k - k % kPlainStep;
   for (size_t token = begin; token < end; ++token) {
     const size_t first = token / kPlainTile * kPlainTile;
     const size_t nt = n_tokens - first < kPlainTile ? n_tokens - first : kPlainTile;
     const float* from = x + token * k;
-    X* to = static_cast<X*>(out) + first * width + (token - first) * kStep;
-    const size_t whole = k - k % kStep;
-    for (size_t i = 0; i < whole; i += kStep, to += nt * kStep) {
-      for (size_t j = 0; j < kStep; ++j) to[j] = converted<X>(from[i + j]);
+    X* to = static_cast<X*>(out) + first * width + (token - first) * kPlainStep;
+    for (size_t i = 0; i < whole; i += kPlainStep, to += nt * kPlainStep) {
+      for (size_t j = 0; j < kPlainStep; ++j) to[j] = converted<X>(from[i + j]);
     }
     if (whole == k) continue;
-    for (size_t j = 0; j < kStep; ++j) to[j] = whole + j < k ? converted<X>(from[whole + j]) : X{};
+    for (size_t j = 0; j < kPlainStep; ++j) {
+      to[j] = whole + j < k ? converted<X>(from[whole + j]) : X{};
+    }
   }
 }
 

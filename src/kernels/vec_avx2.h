@@ -127,6 +127,20 @@ HENG_INLINE Vf load_u8(const uint8_t* p) {
 HENG_INLINE void copy_first(uint16_t* t, const void* p, size_t n) {
   __builtin_memcpy(t, p, 2 * n);
 }
+// Of pairs of bf16: the first, and the second.
+HENG_INLINE __m256 low_bf16_8(__m256 pairs) {
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(pairs), 16));
+}
+HENG_INLINE __m256 high_bf16_8(__m256 pairs) {
+  const __m256i high = _mm256_set1_epi32(static_cast<int32_t>(0xffff0000));
+  return _mm256_castsi256_ps(_mm256_and_si256(_mm256_castps_si256(pairs), high));
+}
+HENG_INLINE Vf low_bf16(Vf pairs) {
+  return {low_bf16_8(pairs.a), low_bf16_8(pairs.b)};
+}
+HENG_INLINE Vf high_bf16(Vf pairs) {
+  return {high_bf16_8(pairs.a), high_bf16_8(pairs.b)};
+}
 // 32 bf16 in memory: those at even places, and those at odd ones.
 HENG_INLINE VfPair load_bf16_pairs(const void* p) {
   const Vi both = load_i(p);
@@ -179,14 +193,13 @@ HENG_INLINE void transpose_8(const In& in, const Out& out) {
     out(4 + j, _mm256_permute2f128_ps(u[j], u[4 + j], 0x31));
   }
 }
-// Lane i of v[j] <-> lane j of v[i].
-HENG_INLINE void transpose(Vf (&v)[16]) {
-  Vf turned[16];
-  transpose_8([&](int i) { return v[i].a; }, [&](int j, __m256 x) { turned[j].a = x; });
-  transpose_8([&](int i) { return v[8 + i].a; }, [&](int j, __m256 x) { turned[j].b = x; });
-  transpose_8([&](int i) { return v[i].b; }, [&](int j, __m256 x) { turned[8 + j].a = x; });
-  transpose_8([&](int i) { return v[8 + i].b; }, [&](int j, __m256 x) { turned[8 + j].b = x; });
-  for (int i = 0; i < 16; ++i) v[i] = turned[i];
+// Lane i of v[j] is lane j of row(i), in quarters that fit in registers.
+template <typename Row>
+HENG_INLINE void transpose(const Row& row, Vf (&v)[16]) {
+  transpose_8([&](int i) { return row(i).a; }, [&](int j, __m256 x) { v[j].a = x; });
+  transpose_8([&](int i) { return row(8 + i).a; }, [&](int j, __m256 x) { v[j].b = x; });
+  transpose_8([&](int i) { return row(i).b; }, [&](int j, __m256 x) { v[8 + j].a = x; });
+  transpose_8([&](int i) { return row(8 + i).b; }, [&](int j, __m256 x) { v[8 + j].b = x; });
 }
 HENG_INLINE float max_lane(Vf v) {
   alignas(32) float t[8];

@@ -102,6 +102,14 @@ HENG_INLINE Vf load_bf16(const void* p) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(
       _mm512_cvtepu16_epi32(_mm256_loadu_si256(static_cast<const __m256i*>(p))), 16));
 }
+// Of pairs of bf16: the first, and the second.
+HENG_INLINE Vf low_bf16(Vf pairs) {
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(pairs), 16));
+}
+HENG_INLINE Vf high_bf16(Vf pairs) {
+  const Vi high = _mm512_set1_epi32(static_cast<int32_t>(0xffff0000));
+  return _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(pairs), high));
+}
 // 32 bf16 in memory: those at even places, and those at odd ones.
 HENG_INLINE VfPair load_bf16_pairs(const void* p) {
   const Vi both = load_i(p);
@@ -138,9 +146,11 @@ HENG_INLINE void store_i8(int8_t* p, Vi v) {
 HENG_INLINE __m256 fold_half(Vf v) {
   return _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
 }
-// Lane i of v[j] <-> lane j of v[i]: within 128 bits first, then across them.
-HENG_INLINE void transpose(Vf (&v)[16]) {
+// Lane i of v[j] is lane j of row(i): within 128 bits first, then across them.
+template <typename Row>
+HENG_INLINE void transpose(const Row& row, Vf (&v)[16]) {
   Vf u[16];
+  for (int i = 0; i < 16; ++i) v[i] = row(i);
   for (int q = 0; q < 16; q += 4) {
     const __m512d low0 = _mm512_castps_pd(_mm512_unpacklo_ps(v[q], v[q + 1]));
     const __m512d low1 = _mm512_castps_pd(_mm512_unpacklo_ps(v[q + 2], v[q + 3]));

@@ -110,6 +110,14 @@ HENG_INLINE Vf power_of_two(Vi n) {
 HENG_INLINE Vf keep_where_ge(Vf a, Vf x, Vf y) {
   return map([&](size_t i) { return x.v[i] >= y.v[i] ? a.v[i] : 0.0f; });
 }
+// Of pairs of bf16: the first, and the second.
+HENG_INLINE Vf low_bf16(Vf pairs) {
+  return map([&](size_t i) { return from_bits(__builtin_bit_cast(uint32_t, pairs.v[i]) << 16); });
+}
+HENG_INLINE Vf high_bf16(Vf pairs) {
+  return map(
+      [&](size_t i) { return from_bits(__builtin_bit_cast(uint32_t, pairs.v[i]) & 0xffff0000u); });
+}
 // 32 bf16 in memory: those at even places, and those at odd ones.
 HENG_INLINE VfPair load_bf16_pairs(const void* p) {
   uint16_t bits[2 * kLanes];
@@ -147,14 +155,12 @@ HENG_INLINE void store_f16(uint16_t* p, Vf v) {
 HENG_INLINE void store_i8(int8_t* p, Vi v) {
   for (size_t i = 0; i < kLanes; ++i) p[i] = static_cast<int8_t>(v.v[i]);
 }
-// Lane i of v[j] <-> lane j of v[i].
-HENG_INLINE void transpose(Vf (&v)[16]) {
+// Lane i of v[j] is lane j of row(i).
+template <typename Row>
+HENG_INLINE void transpose(const Row& row, Vf (&v)[16]) {
   for (size_t i = 0; i < kLanes; ++i) {
-    for (size_t j = 0; j < i; ++j) {
-      const float x = v[i].v[j];
-      v[i].v[j] = v[j].v[i];
-      v[j].v[i] = x;
-    }
+    const Vf from = row(i);
+    for (size_t j = 0; j < kLanes; ++j) v[j].v[i] = from.v[j];
   }
 }
 HENG_INLINE float max_lane(Vf v) {
