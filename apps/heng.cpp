@@ -31,6 +31,7 @@ int status_of(ErrorCode code) {
       return commands::kNoRoom;
     case ErrorCode::kCancelled:
       return commands::kInterrupted;
+    case ErrorCode::kBusy:
     case ErrorCode::kInternal:
       break;
   }
@@ -69,6 +70,7 @@ void set_up(CLI::App& program, commands::Action& action) {
   commands::add_merge(program, action);
   commands::add_bench(program, action);
   commands::add_quantize(program, action);
+  commands::add_serve(program, action);
 }
 
 int usage_error(const CLI::App& program, const CLI::ParseError& error) {

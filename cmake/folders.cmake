@@ -14,6 +14,14 @@ function(heng_folder name)
   set_property(GLOBAL APPEND PROPERTY heng_folders ${name})
 endfunction()
 
+# The same for a folder that is no part of the library libheng.
+function(heng_inner_folder name)
+  heng_folder(${name} ${ARGN})
+  get_property(folders GLOBAL PROPERTY heng_folders)
+  list(REMOVE_ITEM folders ${name})
+  set_property(GLOBAL PROPERTY heng_folders ${folders})
+endfunction()
+
 # heng_use(target folder...): links the folders and everything they stand on.
 function(heng_use target)
   set(all)

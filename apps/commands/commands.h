@@ -31,5 +31,6 @@ void add_logits(CLI::App& program, Action& action);
 void add_merge(CLI::App& program, Action& action);
 void add_bench(CLI::App& program, Action& action);
 void add_quantize(CLI::App& program, Action& action);
+void add_serve(CLI::App& program, Action& action);
 
 }  // namespace heng::commands

@@ -70,7 +70,12 @@ void add_model_argument(CLI::App& command, std::string& model,
 }
 
 void ModelOptions::add_to(CLI::App& command) {
-  add_model_argument(command, model, load.loras);
+  add_model_argument(command, model);
+  add_load_options(command, load);
+}
+
+void add_load_options(CLI::App& command, LoadOptions& load) {
+  add_lora_option(command, load.loras);
   add_choice<Precision>(command, "--dtype", load.dtype,
                         {{"auto", Precision::kAuto},
                          {"bf16", Precision::kBf16},

@@ -53,6 +53,9 @@ enum class Announce {
   kNo,
 };
 
+// --lora --dtype --activations --kv --device --threads --ctx --kernels
+void add_load_options(CLI::App& command, LoadOptions& load);
+
 // Resolves the name and loads, with a progress bar on standard error. Throws Error.
 std::shared_ptr<const Model> load_model(const ModelOptions& options, Announce announce);
 

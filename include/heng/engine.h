@@ -131,7 +131,7 @@ class Engine {
 
   // Throws Error kUnsupported for a stop text where the model has no tokenizer; kInvalidArgument
   // (empty prompt, id out of range, prompt and max_new_tokens past the context or past all of the
-  // KV memory: with the figures); kOutOfMemory where max_queue requests wait.
+  // KV memory: with the figures); kBusy where max_queue requests wait.
   RequestId submit(Request request);
   // Takes effect at the next step. An id that has ended or never was is no error.
   void cancel(RequestId id);

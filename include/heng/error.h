@@ -13,6 +13,7 @@ enum class ErrorCode {
   kUnsupported,      // understood, but not something this build can do
   kInvalidArgument,  // a request or an option that cannot be carried out
   kOutOfMemory,      // more memory or disk than there is
+  kBusy,             // nothing wrong: too much to do at the moment, to be asked again later
   kCancelled,        // stopped by the caller
   kInternal,         // a broken promise between our own functions
 };

@@ -91,7 +91,7 @@ Json parse_json(std::string_view text, std::string_view file, const JsonLimits& 
   Builder builder(limits.max_depth);
   if (!Json::sax_parse(text, &builder)) {
     throw Error(ErrorCode::kCorrupt,
-                std::string(file) + ": " + builder.problem + ". The file is damaged.");
+                std::string(file) + ": " + builder.problem + "." + std::string(limits.advice));
   }
   return std::move(builder.value);
 }

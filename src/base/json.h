@@ -18,6 +18,7 @@ using Json = nlohmann::json;
 struct JsonLimits {
   size_t max_bytes = 64u << 20;
   size_t max_depth = 32;
+  std::string_view advice = " The file is damaged.";  // ends every error
 };
 
 // Throws Error kCorrupt naming `file`, the byte and what was expected there.

@@ -193,7 +193,7 @@ RequestId Engine::submit(Request request) {
   const std::lock_guard lock(s.mutex);
   const size_t waiting = s.stats.queued + s.inbox.size();
   if (waiting >= s.options.max_queue) {
-    throw Error(ErrorCode::kOutOfMemory,
+    throw Error(ErrorCode::kBusy,
                 std::to_string(waiting) +
                     " requests wait already, the most there may be. Try again "
                     "later.");

@@ -1,0 +1,46 @@
+#include "server/model_host.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace heng::server {
+
+ModelHost::ModelHost(std::shared_ptr<const Model> model, const EngineOptions& options,
+                     std::function<void(const std::string&)> on_failure)
+    : model_(std::move(model)), on_failure_(std::move(on_failure)), engine_(model_, options) {
+  const size_t context = model_->info().context;
+  most_tokens_ = options.kv_tokens ? std::min(context, options.kv_tokens) : context;
+  thread_ = std::thread([this] { run(); });
+}
+
+ModelHost::~ModelHost() {
+  stopping_ = true;
+  engine_.cancel(0);  // no request's: wakes the thread
+  thread_.join();
+}
+
+RequestId ModelHost::submit(Request request) {
+  if (failed_) throw Error(ErrorCode::kInternal, "the engine has stopped.");
+  return engine_.submit(std::move(request));
+}
+
+bool ModelHost::is_idle() const {
+  const EngineStats stats = engine_.stats();
+  return stats.queued + stats.running == 0;
+}
+
+void ModelHost::run() {
+  try {
+    while (!stopping_) {
+      if (!engine_.wait(std::chrono::hours(1))) continue;
+      while (!stopping_ && engine_.step()) {
+      }
+    }
+  } catch (const std::exception& error) {
+    // A request's own errors end that request; this is the engine's.
+    failed_ = true;
+    on_failure_(error.what());
+  }
+}
+
+}  // namespace heng::server

@@ -1,0 +1,27 @@
+// The bodies of ollama's requests as typed values, in the same way. Source: ollama's docs/api.md.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "server/openai_requests.h"
+
+namespace heng::server {
+
+struct OllamaCall {
+  std::string model;
+  std::vector<Message> messages;  // of a chat; empty: `prompt` is continued as it is (raw)
+  std::string prompt;
+  Sampling sampling;
+  bool stream = true;
+  std::optional<bool> think;
+};
+OllamaCall read_ollama_chat(const Json& body);
+// Without "raw" the prompt becomes a chat of one question.
+OllamaCall read_ollama_generate(const Json& body);
+
+// "model" or, as older clients send it, "name".
+std::string read_ollama_model(const Json& body);
+
+}  // namespace heng::server
