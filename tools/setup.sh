@@ -189,6 +189,16 @@ read_fetch() {
   esac
 }
 
+# The clients that the server is held against, in a Python environment of the tests' own.
+step_clients() {
+  local want=packaging/test-requirements.txt have=$build/venv/requirements.txt
+  cmp -s "$want" "$have" && return
+  run_logged no_reader python3 -m venv --clear "$build/venv" &&
+    run_logged no_reader "$build/venv/bin/python3" -m pip install --quiet --disable-pip-version-check \
+      -r "$want" && cp "$want" "$have" || step_failed "$log" \
+    "$(t "Check the network (PyPI), then run this again." "请检查网络（PyPI）后重试。")"
+}
+
 step_model() {
   step 3 model "$(t 'model       ' '模型        ')"
   [[ -n $model ]] && return
@@ -224,7 +234,7 @@ start_chat() {
 }
 
 run_tests() {
-  export HENG_DEFAULT_MODEL=$model
+  export HENG_DEFAULT_MODEL=$model HENG_REQUIRE_CLIENTS=1
   # shellcheck disable=SC2086  # CTEST_ARGS is a list of words
   (cd "$build" && ctest --output-on-failure -j "$(nproc)" ${CTEST_ARGS:-})
 }
@@ -259,7 +269,7 @@ case $goal in
   test)
     step_packages build test
     step_build all HENG_TESTS=ON
-    step_model; step_ready; run_tests
+    step_clients; step_model; step_ready; run_tests
     ;;
   fuzz) step_packages build test; step_build heng; run_fuzz ;;
   bench)

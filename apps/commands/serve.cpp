@@ -23,7 +23,7 @@ struct Options {
   server::ServerOptions server;
   double memory_gib = 0;
   int64_t idle_unload = 0, drain = 10, body_mib = 32;
-  std::string log = "plain";
+  std::string log = "plain", format;
 };
 
 std::vector<server::ModelSource> sources(const Options& o) {
@@ -36,7 +36,7 @@ std::vector<server::ModelSource> sources(const Options& o) {
   for (const std::string& model : o.models) {
     LoadOptions load = o.load;
     load.repack_cache = default_repack_cache();
-    all.push_back({resolve_model(model), load, o.engine});
+    all.push_back({resolve_model(model), load, o.engine, o.format});
   }
   return all;
 }
@@ -92,7 +92,11 @@ int run(Options o) {
   const std::string host =
       o.server.host.find(':') == std::string::npos ? o.server.host : "[" + o.server.host + "]";
   const auto end = server.run([&] {
-    if (o.log == "json") return;
+    if (o.log == "json") {
+      return server.log().write(
+          "ready",
+          {{"model", server.first_model()}, {"host", o.server.host}, {"port", server.port()}});
+    }
     fmt::print(stderr, "{}\n",
                text(Phrase::kServeReady, server.first_model(), host, server.port()));
   });
@@ -143,6 +147,7 @@ void add_serve(CLI::App& program, Action& action) {
       ->required()
       ->option_text("...");
   add_load_options(*command, o->load);
+  command->add_option("--template", o->format, text(Phrase::kOptionTemplate))->option_text("NAME");
   add_access(*command, *o);
   add_limits(*command, *o);
   command->footer(text(Phrase::kExamplesServe));

@@ -4,9 +4,10 @@
 
 namespace heng::server {
 
-ChatWriter::ChatWriter(const ChatCall& call, std::string model_name,
-                       std::shared_ptr<const Model> model, std::shared_ptr<Exchange> exchange)
-    : model_(std::move(model)),
+ChatWriter::ChatWriter(const ChatCall& call, std::string model_name, const ModelHost& host,
+                       std::shared_ptr<Exchange> exchange)
+    : model_(host.shared_model()),
+      format_(host.chat_format()),
       exchange_(std::move(exchange)),
       model_name_(std::move(model_name)),
       id_("chatcmpl-" + exchange_->id),
@@ -15,8 +16,7 @@ ChatWriter::ChatWriter(const ChatCall& call, std::string model_name,
       created_(unix_seconds()),
       n_left_(call.n) {
   for (size_t i = 0; i < call.n; ++i) {
-    choices_.push_back(
-        {ReplyStream(model_->chat_format(), model_->tokenizer()), Json::array(), ""});
+    choices_.push_back({ReplyStream(*format_, model_->tokenizer()), Json::array(), ""});
   }
 }
 
@@ -98,7 +98,7 @@ void ChatWriter::end() {
     Choice& choice = choices_[i];
     Json message = {
         {"role", "assistant"}, {"content", choice.stream.answer()}, {"refusal", nullptr}};
-    if (model_->chat_format().thinks()) message["reasoning_content"] = choice.stream.thought();
+    if (format_->thinks()) message["reasoning_content"] = choice.stream.thought();
     Json logprobs;
     if (wants_logprobs_) logprobs = {{"content", std::move(choice.logprobs)}};
     choices.push_back({{"index", i},

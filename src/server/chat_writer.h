@@ -16,8 +16,7 @@ namespace heng::server {
 
 class ChatWriter : public ReplyWriter {
  public:
-  // `model` owns its chat format and tokenizer.
-  ChatWriter(const ChatCall& call, std::string model_name, std::shared_ptr<const Model> model,
+  ChatWriter(const ChatCall& call, std::string model_name, const ModelHost& host,
              std::shared_ptr<Exchange> exchange);
 
   void begin() override;
@@ -38,6 +37,7 @@ class ChatWriter : public ReplyWriter {
   void end();
 
   const std::shared_ptr<const Model> model_;
+  const std::shared_ptr<const ChatFormat> format_;
   const std::shared_ptr<Exchange> exchange_;
   const std::string model_name_, id_;
   const StreamOptions streaming_;

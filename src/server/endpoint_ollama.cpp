@@ -61,7 +61,7 @@ void respond(Service& service, const ExchangePtr& exchange, const OllamaCall& ca
     request = chat_request_for(*host, call.messages, call.sampling, call.think, NoRoom::kShorten);
   }
   request.cache_group = exchange->cache_group;
-  auto writer = std::make_unique<OllamaWriter>(call, shape, name, host->shared_model(), exchange);
+  auto writer = std::make_unique<OllamaWriter>(call, shape, name, *host, exchange);
   std::vector<ReplyJob::Item> items;
   items.push_back({std::move(request), {}});
   std::make_shared<ReplyJob>(exchange, host, service.metrics, service.jobs, std::move(writer))

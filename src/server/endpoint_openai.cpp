@@ -37,7 +37,7 @@ void chat(Service& service, const ExchangePtr& exchange, const ChatCall& call,
   request.n_logprobs = call.logprobs;
   Items items;
   for (size_t i = 0; i < call.n; ++i) items.push_back({numbered(request, i), {}});
-  auto writer = std::make_unique<ChatWriter>(call, name, host->shared_model(), exchange);
+  auto writer = std::make_unique<ChatWriter>(call, name, *host, exchange);
   start(service, exchange, host, std::move(items), std::move(writer));
 }
 

@@ -30,7 +30,7 @@ Json tokenizer_info(const Model& model) {
 std::vector<TokenId> tokenize(const TokenizeCall& call, const ModelHost& host) {
   const Model& model = host.model();
   if (!call.messages.empty()) {
-    return model.chat_format().build(model.tokenizer(), call.messages).ids;
+    return host.chat_format()->build(model.tokenizer(), call.messages).ids;
   }
   if (call.add_special_tokens) return tokens_of(model, {call.text, std::nullopt}, call.special);
   return model.tokenizer().encode(call.text, call.special);

@@ -5,9 +5,13 @@
 
 namespace heng::server {
 
-ModelHost::ModelHost(std::shared_ptr<const Model> model, const EngineOptions& options,
+ModelHost::ModelHost(std::shared_ptr<const Model> model, std::shared_ptr<const ChatFormat> format,
+                     const EngineOptions& options,
                      std::function<void(const std::string&)> on_failure)
-    : model_(std::move(model)), on_failure_(std::move(on_failure)), engine_(model_, options) {
+    : model_(std::move(model)),
+      format_(std::move(format)),
+      on_failure_(std::move(on_failure)),
+      engine_(model_, options) {
   const size_t context = model_->info().context;
   most_tokens_ = options.kv_tokens ? std::min(context, options.kv_tokens) : context;
   thread_ = std::thread([this] { run(); });
@@ -17,6 +21,11 @@ ModelHost::~ModelHost() {
   stopping_ = true;
   engine_.cancel(0);  // no request's: wakes the thread
   thread_.join();
+}
+
+std::shared_ptr<const ChatFormat> ModelHost::chat_format() const {
+  if (format_) return format_;
+  return {model_, &model_->chat_format()};  // owned by the model
 }
 
 RequestId ModelHost::submit(Request request) {

@@ -15,14 +15,16 @@ namespace heng::server {
 
 class ModelHost {
  public:
-  // `on_failure`: called once, from the engine's thread, where the engine cannot go on. Throws as
-  // Engine.
-  ModelHost(std::shared_ptr<const Model> model, const EngineOptions& options,
-            std::function<void(const std::string& why)> on_failure);
+  // `format` nullptr: the model's own, where it has one. `on_failure`: called once, from the
+  // engine's thread, where the engine cannot go on. Throws as Engine.
+  ModelHost(std::shared_ptr<const Model> model, std::shared_ptr<const ChatFormat> format,
+            const EngineOptions& options, std::function<void(const std::string& why)> on_failure);
   ~ModelHost();
 
   const Model& model() const { return *model_; }
   const std::shared_ptr<const Model>& shared_model() const { return model_; }
+  // Throws Error kUnsupported where there is none.
+  std::shared_ptr<const ChatFormat> chat_format() const;
   // Prompt and reply together: the context, or the KV memory where that is less.
   size_t most_tokens() const { return most_tokens_; }
 
@@ -37,6 +39,7 @@ class ModelHost {
   void run();
 
   const std::shared_ptr<const Model> model_;
+  const std::shared_ptr<const ChatFormat> format_;
   const std::function<void(const std::string&)> on_failure_;
   Engine engine_;
   size_t most_tokens_;

@@ -7,6 +7,7 @@
 
 #include "base/cpu_info.h"
 #include "base/message.h"
+#include "heng/auto_model.h"
 
 namespace heng::server {
 namespace {

@@ -25,7 +25,8 @@ namespace heng::server {
 struct ModelSource {
   std::filesystem::path path;
   LoadOptions load;
-  EngineOptions engine;  // kv_tokens 0: several contexts, as memory allows
+  EngineOptions engine;     // kv_tokens 0: several contexts, as memory allows
+  std::string chat_format;  // as AutoChatFormat's; empty: the model's own
 };
 
 struct RegistryOptions {

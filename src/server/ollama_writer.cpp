@@ -10,13 +10,15 @@ int64_t nanoseconds(double seconds) {
 }  // namespace
 
 OllamaWriter::OllamaWriter(const OllamaCall& call, OllamaShape shape, std::string model_name,
-                           std::shared_ptr<const Model> model, std::shared_ptr<Exchange> exchange)
-    : model_(std::move(model)),
+                           const ModelHost& host, std::shared_ptr<Exchange> exchange)
+    : model_(host.shared_model()),
       exchange_(std::move(exchange)),
       model_name_(std::move(model_name)),
       shape_(shape),
       stream_(call.stream) {
-  if (!call.messages.empty()) parts_.emplace(model_->chat_format(), model_->tokenizer());
+  if (call.messages.empty()) return;
+  format_ = host.chat_format();
+  parts_.emplace(*format_, model_->tokenizer());
 }
 
 Json OllamaWriter::object(const std::string& thought, const std::string& answer, bool done) const {

@@ -29,6 +29,7 @@ class OllamaWriter : public ReplyWriter {
   Json object(const std::string& thought, const std::string& answer, bool done) const;
 
   const std::shared_ptr<const Model> model_;
+  std::shared_ptr<const ChatFormat> format_;
   const std::shared_ptr<Exchange> exchange_;
   const std::string model_name_;
   const OllamaShape shape_;

@@ -191,6 +191,10 @@ CompletionCall read_completion_call(const Json& body) {
   }
   call.special = read_special(fields);
   call.streaming = read_streaming(fields);
+  if (call.echo && call.logprobs && call.streaming.stream) {
+    fields.fail("echo", "with logprobs it is known at the end only: leave stream out",
+                "unsupported_parameter");
+  }
   return call;
 }
 

@@ -41,7 +41,8 @@ Request chat_request_for(const ModelHost& host, std::span<const Message> message
                          const Sampling& sampling, std::optional<bool> think, NoRoom no_room) {
   constexpr size_t kNoLimit = size_t{1} << 40;
   const Model& model = host.model();
-  const ChatFormat& format = model.chat_format();
+  const auto shared_format = host.chat_format();
+  const ChatFormat& format = *shared_format;
   GenerationConfig generation = model.generation_config();
   format.set_defaults(generation);
   sampling.apply_to(generation);

@@ -283,8 +283,8 @@ void Server::await_signal() {
     if (code) return;
     if (service_.phase == ServerPhase::kDraining) _exit(128 + signal);
     service_.log.write("drain", {{"signal", signal}, {"connections", sessions_.size()}});
+    await_signal();  // for the second one; where nothing is to be drained it is called off at once
     begin_drain(signal);
-    await_signal();
   });
 }
 

@@ -28,6 +28,7 @@ class Server : private SessionHost {
   uint16_t port() const { return port_; }
   // The name of the model that is loaded first.
   std::string first_model() const { return service_.models.resolve(""); }
+  Log& log() { return service_.log; }
 
   struct End {
     int signal = 0;        // that ended it; 0: drain() did
