@@ -83,12 +83,11 @@ int run(Options o) {
                  : o.log == "none" ? server::LogFormat::kNone
                                    : server::LogFormat::kPlain;
   const auto models = sources(o);
-  for (const auto& model : models) {
-    if (o.log != "json") {
-      terminal::note(describe(Model::inspect(model.path, model.load)), terminal::Stream::kErr);
-    }
-  }
   server::Server server(o.server, models, registry(o));
+  for (const auto& model : models) {
+    if (o.log != "plain") break;
+    terminal::note(describe(Model::inspect(model.path, model.load)), terminal::Stream::kErr);
+  }
   const std::string host =
       o.server.host.find(':') == std::string::npos ? o.server.host : "[" + o.server.host + "]";
   const auto end = server.run([&] {

@@ -42,7 +42,10 @@ bool is_loopback_v4(std::string_view name) {
 }  // namespace
 
 std::string host_name(std::string_view host) {
-  if (host.starts_with('[')) return lower(host.substr(1, host.find(']') - 1));
+  if (host.starts_with('[')) {
+    const size_t end = host.find(']');
+    return end == std::string_view::npos ? "" : lower(host.substr(1, end - 1));
+  }
   return lower(host.substr(0, host.find(':')));
 }
 

@@ -31,7 +31,12 @@ Json CompletionWriter::object() const {
 }
 
 std::string CompletionWriter::prompt_text(size_t index) const {
-  return echo_ ? model_->tokenizer().decode(prompts_[index]) : "";
+  if (!echo_) return "";
+  std::vector<TokenId> ids = prompts_[index];
+  const size_t size = model_->tokenizer().size();
+  // Rows of the output head that no token belongs to.
+  std::erase_if(ids, [size](TokenId id) { return static_cast<size_t>(id) >= size; });
+  return model_->tokenizer().decode(ids);
 }
 
 void CompletionWriter::begin() {

@@ -48,6 +48,7 @@ ReplyJob::Item echo_item(const CompletionCall& call, Request request) {
   item.completion.finish = FinishReason::kLength;
   if (!call.logprobs || request.prompt.size() < 2) return item;
   request.task = Task::kScore;
+  request.generation.max_new_tokens = 1;  // of which a score makes none
   item.request = std::move(request);
   return item;
 }

@@ -37,9 +37,11 @@ size_t planned_kv_tokens(const ModelInfo& info) {
   return std::clamp<uint64_t>(room, info.context, kContexts * info.context);
 }
 
-std::string gib(uint64_t bytes) {
+std::string size_text(uint64_t bytes) {
+  const bool large = bytes >= 1u << 30;
   char text[32];
-  std::snprintf(text, sizeof(text), "%.1f GiB", static_cast<double>(bytes) / (1u << 30));
+  std::snprintf(text, sizeof(text), "%.1f %s",
+                static_cast<double>(bytes) / (large ? 1u << 30 : 1u << 20), large ? "GiB" : "MiB");
   return text;
 }
 
@@ -229,11 +231,11 @@ void ModelRegistry::make_room(const Entry& entry) {
   while (used() + entry.bytes() > options_.memory_bytes) {
     if (unload_oldest_idle()) continue;
     throw ApiError(503,
-                   "the model takes " + gib(entry.bytes()) + " of the " +
-                       gib(options_.memory_bytes) +
+                   "the model takes " + size_text(entry.bytes()) + " of the " +
+                       size_text(options_.memory_bytes) +
                        " that models may use, and models at "
                        "work hold " +
-                       gib(used()) + ".",
+                       size_text(used()) + ".",
                    "model", "no_room")
         .with_retry_after(kBusySeconds);
   }
@@ -265,10 +267,14 @@ std::shared_ptr<ModelHost> ModelRegistry::open(const std::string& name, const En
   auto model = Model::load(entry.source.path, load);
   EngineOptions engine = entry.source.engine;
   if (engine.kv_tokens == 0) engine.kv_tokens = planned_kv_tokens(model->info());
-  return std::make_shared<ModelHost>(
-      std::move(model), engine, [this, name](const std::string& why) {
-        log_.write("engine_failed", {{"model", name}, {"error", why}});
-      });
+  std::shared_ptr<const ChatFormat> format;
+  if (!entry.source.chat_format.empty()) {
+    format = AutoChatFormat::from_pretrained(entry.source.path, entry.source.chat_format);
+  }
+  const auto note = [this, name](const std::string& why) {
+    log_.write("engine_failed", {{"model", name}, {"error", why}});
+  };
+  return std::make_shared<ModelHost>(std::move(model), std::move(format), engine, note);
 }
 
 }  // namespace heng::server

@@ -18,7 +18,7 @@ enum class OllamaShape { kChat, kGenerate };
 class OllamaWriter : public ReplyWriter {
  public:
   OllamaWriter(const OllamaCall& call, OllamaShape shape, std::string model_name,
-               std::shared_ptr<const Model> model, std::shared_ptr<Exchange> exchange);
+               const ModelHost& host, std::shared_ptr<Exchange> exchange);
 
   void begin() override;
   void take(const Piece& piece) override;

@@ -84,9 +84,22 @@ void ReplyJob::on_done(size_t index, Completion completion) {
 void ReplyJob::then(std::function<void()> event) {
   exchange_->post([self = shared_from_this(), event = std::move(event)]() mutable {
     if (self->given_up_) return;
-    if (self->begun_) return event();
-    self->early_.push_back(std::move(event));
+    if (!self->begun_) return self->early_.push_back(std::move(event));
+    self->guard(event);
   });
+}
+
+// What a writer throws ends its exchange alone.
+void ReplyJob::guard(const std::function<void()>& event) {
+  try {
+    event();
+  } catch (const std::exception& error) {
+    exchange_->facts.outcome = error.what();
+    if (exchange_->is_open() && writer_) {
+      writer_->fail(ApiError(500, "an error inside the server; its log says which."));
+    }
+    cancel();
+  }
 }
 
 void ReplyJob::give_up() {
@@ -104,8 +117,10 @@ void ReplyJob::begin(std::vector<RequestId> ids) {
   exchange_->when_gone([weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->cancel();
   });
-  if (exchange_->is_open()) writer_->begin();
-  for (const auto& event : std::exchange(early_, {})) event();
+  guard([this] {
+    if (exchange_->is_open()) writer_->begin();
+  });
+  for (const auto& event : std::exchange(early_, {})) guard(event);
 }
 
 void ReplyJob::finish(size_t index, const Completion& completion) {

@@ -74,6 +74,7 @@ class ReplyJob : public std::enable_shared_from_this<ReplyJob> {
   void on_token(size_t index, const TokenEvent& event);
   void on_done(size_t index, Completion completion);
   void then(std::function<void()> event);
+  void guard(const std::function<void()>& event);
   void begin(std::vector<RequestId> ids);
   void give_up();
   void finish(size_t index, const Completion& completion);

@@ -110,10 +110,13 @@ Json chat_logprob(const Tokenizer& tokenizer, TokenId id, const Logprobs& logpro
 void CompletionLogprobs::add(TokenId id, const Logprobs* logprobs) {
   const std::string name = token_name(tokenizer_, id);
   tokens_.push_back(name);
-  offsets_.push_back(offset_);
   std::string_view bytes = bytes_of(tokenizer_, id);
   if (is_first_ && tokenizer_.drops_first_space() && bytes.starts_with(' ')) bytes.remove_prefix(1);
   is_first_ = false;
+  // Bytes of a character that this token does not go on with are shown in front of it.
+  Utf8Stream before = characters_;
+  const bool goes_on = !bytes.empty() && (bytes.front() & 0xc0) == 0x80;
+  offsets_.push_back(offset_ + (goes_on ? 0 : code_points(before.flush())));
   offset_ += code_points(characters_.push(bytes));
   if (!logprobs) {
     values_.push_back(nullptr);

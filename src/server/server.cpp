@@ -74,10 +74,21 @@ Server::End Server::run(const std::function<void()>& on_ready) {
   accept();
   sweep();
   load_first(on_ready);
-  service_.io.run();
+  run_io();
   finish();
   if (load_error_) std::rethrow_exception(load_error_);
   return end_;
+}
+
+void Server::run_io() {
+  while (true) {
+    try {
+      service_.io.run();
+      return;
+    } catch (const std::exception& error) {  // std::bad_alloc, for instance: of one connection
+      service_.log.write("error", {{"error", error.what()}});
+    }
+  }
 }
 
 void Server::load_first(const std::function<void()>& on_ready) {

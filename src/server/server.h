@@ -63,6 +63,7 @@ class Server : private SessionHost {
   void begin_drain(int signal);
   void cut_off();
   void sweep();
+  void run_io();
   void finish();
 
   Service service_;

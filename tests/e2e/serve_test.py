@@ -213,9 +213,10 @@ class Operation(serving.Case):
             self.assertEqual(reply.model, served)
 
     def test_models_make_room_for_each_other(self):
-        size = sum(f.stat().st_size for f in self.noise.iterdir())
+        shown = json.loads(self.heng("show", self.noise, "--ctx", 512, "--json")[0])
+        room_for_one = 1.5 * shown["memory_bytes"]["fp32"] / 2**30
         server = self.serve(self.paris, self.noise, "--ctx", 512, "--model-memory",
-                            f"{1.9 * (size + 2 * 2 * 64 * 512 * 4) / 2**30:.9f}")
+                            f"{room_for_one:.9f}")
         client = openai.OpenAI(base_url=server.url + "/v1", api_key="none")
         for name in ("noise", "paris", "noise"):
             client.chat.completions.create(model=name, messages=QUESTION, max_tokens=2)

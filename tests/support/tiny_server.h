@@ -33,6 +33,7 @@ inline const models::Architecture& qwen_architecture() {
 
 // A folder with a tiny chat model whose context is `context`.
 inline void write_tiny_chat_model(const std::filesystem::path& folder, size_t context = 512) {
+  std::filesystem::create_directories(folder);
   TinyModel model(qwen_architecture());
   model.config["seq_length"] = context;
   model.config["max_position_embeddings"] = context;
