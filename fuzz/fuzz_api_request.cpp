@@ -11,8 +11,7 @@ namespace {
 
 using heng::server::ApiError;
 
-void read(uint8_t endpoint, std::string_view bytes) {
-  const heng::Json body = heng::server::parse_body(bytes);
+void read(uint8_t endpoint, std::string_view body) {
   heng::server::Sampling sampling;
   switch (endpoint % 7) {
     case 0:

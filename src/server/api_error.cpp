@@ -5,6 +5,16 @@ namespace {
 
 constexpr int kBusySeconds = 2;
 
+// "messages[1]" of "messages[1]: ...": the field that the library names first; empty: none.
+std::string path_of(const std::string& text) {
+  const size_t colon = text.find(": ");
+  if (colon == std::string::npos) return "";
+  const std::string path = text.substr(0, colon);
+  const bool is_path =
+      path.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_.[]") == std::string::npos;
+  return is_path ? path : "";
+}
+
 }  // namespace
 
 ApiError::ApiError(int status, std::string message, std::string param, std::string code)
@@ -21,9 +31,9 @@ ApiError&& ApiError::with_retry_after(int seconds) && {
 ApiError ApiError::of(const Error& error) {
   switch (error.code()) {
     case ErrorCode::kInvalidArgument:
-      return ApiError(400, error.what());
+      return ApiError(400, error.what(), path_of(error.what()), "invalid_value");
     case ErrorCode::kUnsupported:
-      return ApiError(400, error.what(), "", "unsupported");
+      return ApiError(400, error.what(), path_of(error.what()), "unsupported_value");
     case ErrorCode::kBusy:
       return ApiError(429, error.what(), "", "rate_limit_exceeded").with_retry_after(kBusySeconds);
     case ErrorCode::kOutOfMemory:

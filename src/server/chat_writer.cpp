@@ -13,10 +13,13 @@ ChatWriter::ChatWriter(const ChatCall& call, std::string model_name, const Model
       id_("chatcmpl-" + exchange_->id),
       streaming_(call.streaming),
       wants_logprobs_(call.logprobs.has_value()),
+      is_older_api_(call.form.tools.is_older_api),
       created_(unix_seconds()),
       n_left_(call.n) {
   for (size_t i = 0; i < call.n; ++i) {
-    choices_.push_back({ReplyStream(*format_, model_->tokenizer()), Json::array(), ""});
+    Choice choice{ReplyStream(*format_, model_->tokenizer()), std::nullopt, Json::array(), ""};
+    if (call.form.tools.offers()) choice.calls.emplace(format_->tool_syntax());
+    choices_.push_back(std::move(choice));
   }
 }
 
@@ -51,11 +54,44 @@ void ChatWriter::send_delta(size_t index, Json delta, const char* finish_reason)
   exchange_->write(event_text(chunk));
 }
 
-void ChatWriter::send_shown(size_t index, const ReplyStream::Shown& shown) {
-  Json delta = Json::object();
-  if (!shown.thought.empty()) delta["reasoning_content"] = shown.thought;
-  if (!shown.answer.empty()) delta["content"] = shown.answer;
-  if (!delta.empty() || !choices_[index].logprobs.empty()) send_delta(index, std::move(delta));
+std::string ChatWriter::call_id(size_t index, size_t call) const {
+  return "call_" + exchange_->id + "_" + std::to_string(index) + "_" + std::to_string(call);
+}
+
+// What a delta has of calls: "tool_calls", or "function_call" of the older API; null where nothing.
+Json ChatWriter::call_pieces(size_t index, const ToolCallStream::Delta& delta) const {
+  Json pieces = Json::array();
+  for (const ToolCallStream::Piece& piece : delta.pieces) {
+    Json function = {{"arguments", piece.arguments}};
+    if (!piece.name.empty()) function["name"] = piece.name;
+    if (is_older_api_) return function;  // one call a reply
+    Json item = {{"index", piece.index}, {"function", std::move(function)}};
+    if (!piece.name.empty()) {
+      item["id"] = call_id(index, piece.index);
+      item["type"] = "function";
+    }
+    pieces.push_back(std::move(item));
+  }
+  return pieces.empty() ? Json() : pieces;
+}
+
+void ChatWriter::pass_on(size_t index, const ReplyStream::Shown& shown) {
+  Choice& choice = choices_[index];
+  ToolCallStream::Delta delta{shown.answer, {}};
+  if (choice.calls) delta = choice.calls->push(shown.answer);
+  send(index, shown.thought, delta);
+}
+
+void ChatWriter::send(size_t index, const std::string& thought,
+                      const ToolCallStream::Delta& delta) {
+  if (!streaming_.stream) return;
+  Json json = Json::object();
+  if (!thought.empty()) json["reasoning_content"] = thought;
+  if (!delta.text.empty()) json["content"] = delta.text;
+  if (Json pieces = call_pieces(index, delta); !pieces.is_null()) {
+    json[is_older_api_ ? "function_call" : "tool_calls"] = std::move(pieces);
+  }
+  if (!json.empty() || !choices_[index].logprobs.empty()) send_delta(index, std::move(json));
 }
 
 void ChatWriter::take(const Piece& piece) {
@@ -64,22 +100,51 @@ void ChatWriter::take(const Piece& piece) {
   if (wants_logprobs_ && piece.logprobs) {
     choice.logprobs.push_back(chat_logprob(model_->tokenizer(), piece.id, *piece.logprobs));
   }
-  if (streaming_.stream) send_shown(piece.index, shown);
+  pass_on(piece.index, shown);
 }
 
 void ChatWriter::finish(size_t index, const Completion& completion) {
   Choice& choice = choices_[index];
   const ReplyStream::Shown rest = choice.stream.finish();
-  choice.finish_reason = finish_reason_name(completion.finish);
+  pass_on(index, rest);
+  if (choice.calls) send(index, "", choice.calls->finish());
+  choice.finish_reason = finish_reason(choice, completion.finish);
   // The prompt is one, however many replies there are to it.
   if (usage_.prompt_tokens == 0) usage_.add_prompt(completion);
   usage_.reply_tokens += completion.ids.size();
   usage_.thought_tokens += choice.stream.thought_tokens();
   if (streaming_.stream) {
-    send_shown(index, rest);
     send_delta(index, Json::object(), choice.finish_reason.c_str());
   }
   if (--n_left_ == 0) end();
+}
+
+std::string ChatWriter::finish_reason(const Choice& choice, FinishReason reason) const {
+  const bool calls = choice.calls && !choice.calls->calls().empty();
+  if (!calls || reason != FinishReason::kStop) return std::string(finish_reason_name(reason));
+  return is_older_api_ ? "function_call" : "tool_calls";
+}
+
+Json ChatWriter::message(size_t index) const {
+  const Choice& choice = choices_[index];
+  Json message = {{"role", "assistant"}, {"content", choice.stream.answer()}, {"refusal", nullptr}};
+  if (format_->thinks()) message["reasoning_content"] = choice.stream.thought();
+  if (!choice.calls) return message;
+  message["content"] = choice.calls->text();
+  const auto& calls = choice.calls->calls();
+  if (calls.empty()) return message;
+  if (choice.calls->text().empty()) message["content"] = nullptr;
+  Json list = Json::array();
+  for (size_t i = 0; i < calls.size(); ++i) {
+    const Json function = {{"name", calls[i].name}, {"arguments", calls[i].arguments}};
+    list.push_back({{"id", call_id(index, i)}, {"type", "function"}, {"function", function}});
+  }
+  if (is_older_api_) {
+    message["function_call"] = list[0]["function"];
+  } else {
+    message["tool_calls"] = std::move(list);
+  }
+  return message;
 }
 
 void ChatWriter::end() {
@@ -96,13 +161,10 @@ void ChatWriter::end() {
   Json choices = Json::array();
   for (size_t i = 0; i < choices_.size(); ++i) {
     Choice& choice = choices_[i];
-    Json message = {
-        {"role", "assistant"}, {"content", choice.stream.answer()}, {"refusal", nullptr}};
-    if (format_->thinks()) message["reasoning_content"] = choice.stream.thought();
     Json logprobs;
     if (wants_logprobs_) logprobs = {{"content", std::move(choice.logprobs)}};
     choices.push_back({{"index", i},
-                       {"message", std::move(message)},
+                       {"message", message(i)},
                        {"logprobs", std::move(logprobs)},
                        {"finish_reason", choice.finish_reason}});
   }

@@ -1,5 +1,5 @@
 // Answers of POST /v1/chat/completions: chunks of a stream or one object. Thoughts go to
-// reasoning_content. I/O thread only.
+// reasoning_content, calls of tools to tool_calls (or the older function_call). I/O thread only.
 #pragma once
 
 #include <memory>
@@ -27,13 +27,19 @@ class ChatWriter : public ReplyWriter {
  private:
   struct Choice {
     ReplyStream stream;
-    Json logprobs = Json::array();  // not sent yet
+    std::optional<ToolCallStream> calls;  // behind it, where there are tools
+    Json logprobs = Json::array();        // not sent yet
     std::string finish_reason;
   };
 
   Json object(std::string_view kind) const;
   void send_delta(size_t index, Json delta, const char* finish_reason = nullptr);
-  void send_shown(size_t index, const ReplyStream::Shown& shown);
+  void pass_on(size_t index, const ReplyStream::Shown& shown);
+  void send(size_t index, const std::string& thought, const ToolCallStream::Delta& delta);
+  Json call_pieces(size_t index, const ToolCallStream::Delta& delta) const;
+  std::string call_id(size_t index, size_t call) const;
+  std::string finish_reason(const Choice& choice, FinishReason reason) const;
+  Json message(size_t index) const;
   void end();
 
   const std::shared_ptr<const Model> model_;
@@ -41,7 +47,7 @@ class ChatWriter : public ReplyWriter {
   const std::shared_ptr<Exchange> exchange_;
   const std::string model_name_, id_;
   const StreamOptions streaming_;
-  const bool wants_logprobs_;
+  const bool wants_logprobs_, is_older_api_;
   const int64_t created_;
   std::vector<Choice> choices_;
   size_t n_left_;

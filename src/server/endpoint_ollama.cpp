@@ -58,7 +58,8 @@ void respond(Service& service, const ExchangePtr& exchange, const OllamaCall& ca
     request = completion_request_for(*host, ids, call.sampling, call.sampling.max_tokens,
                                      NoRoom::kShorten);
   } else {
-    request = chat_request_for(*host, call.messages, call.sampling, call.think, NoRoom::kShorten);
+    request = chat_request_for(*host, {call.messages, call.sampling, call.think, call.form},
+                               NoRoom::kShorten);
   }
   request.cache_group = exchange->cache_group;
   auto writer = std::make_unique<OllamaWriter>(call, shape, name, *host, exchange);
@@ -69,9 +70,9 @@ void respond(Service& service, const ExchangePtr& exchange, const OllamaCall& ca
 }
 
 void serve(Service& service, const ExchangePtr& exchange, OllamaShape shape,
-           OllamaCall (*read)(const Json&)) {
+           OllamaCall (*read)(std::string_view)) {
   on_worker(service, exchange, kShape, [&service, exchange, shape, read] {
-    const OllamaCall call = read(parse_body(exchange->request.body));
+    const OllamaCall call = read(exchange->request.body);
     with_model(service, exchange, kShape, call.model,
                [&service, exchange, shape, call](const std::string& name,
                                                  const std::shared_ptr<ModelHost>& host) {
@@ -106,7 +107,7 @@ void get_ollama_ps(Service& service, const ExchangePtr& exchange) {
 
 void post_ollama_show(Service& service, const ExchangePtr& exchange) {
   on_worker(service, exchange, kShape, [&service, exchange] {
-    const auto name = service.models.resolve(read_ollama_model(parse_body(exchange->request.body)));
+    const auto name = service.models.resolve(read_ollama_model(exchange->request.body));
     for (const auto& model : service.models.list()) {
       if (model.name != name) continue;
       const std::string head = model.info.architecture + ".";

@@ -32,8 +32,8 @@ Request numbered(Request request, size_t i) {
 
 void chat(Service& service, const ExchangePtr& exchange, const ChatCall& call,
           const std::string& name, const std::shared_ptr<ModelHost>& host) {
-  Request request =
-      chat_request_for(*host, call.messages, call.sampling, call.think, NoRoom::kRefuse);
+  Request request = chat_request_for(*host, {call.messages, call.sampling, call.think, call.form},
+                                     NoRoom::kRefuse);
   request.n_logprobs = call.logprobs;
   Items items;
   for (size_t i = 0; i < call.n; ++i) items.push_back({numbered(request, i), {}});
@@ -99,9 +99,10 @@ void embed(Service& service, const ExchangePtr& exchange, const EmbeddingCall& c
 
 // Reads the body as a `Call` and runs `body` with its model.
 template <typename Call, typename Body>
-void serve(Service& service, const ExchangePtr& exchange, Call (*read)(const Json&), Body body) {
+void serve(Service& service, const ExchangePtr& exchange, Call (*read)(std::string_view),
+           Body body) {
   on_worker(service, exchange, kShape, [&service, exchange, read, body] {
-    const auto call = std::make_shared<const Call>(read(parse_body(exchange->request.body)));
+    const auto call = std::make_shared<const Call>(read(exchange->request.body));
     with_model(
         service, exchange, kShape, call->model,
         [&service, exchange, call, body](const std::string& name, std::shared_ptr<ModelHost> host) {

@@ -71,7 +71,7 @@ void get_tokenizer_info(Service& service, const ExchangePtr& exchange) {
 
 void post_tokenize(Service& service, const ExchangePtr& exchange) {
   on_worker(service, exchange, kShape, [&service, exchange] {
-    const auto call = read_tokenize_call(parse_body(exchange->request.body));
+    const auto call = read_tokenize_call(exchange->request.body);
     with_model(service, exchange, kShape, call.model,
                [exchange, call](const std::string&, const std::shared_ptr<ModelHost>& host) {
                  const auto ids = tokenize(call, *host);
@@ -84,7 +84,7 @@ void post_tokenize(Service& service, const ExchangePtr& exchange) {
 
 void post_detokenize(Service& service, const ExchangePtr& exchange) {
   on_worker(service, exchange, kShape, [&service, exchange] {
-    const auto call = read_detokenize_call(parse_body(exchange->request.body));
+    const auto call = read_detokenize_call(exchange->request.body);
     with_model(service, exchange, kShape, call.model,
                [exchange, call](const std::string&, const std::shared_ptr<ModelHost>& host) {
                  const std::string text = host->model().tokenizer().decode(call.ids);

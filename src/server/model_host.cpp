@@ -28,6 +28,11 @@ std::shared_ptr<const ChatFormat> ModelHost::chat_format() const {
   return {model_, &model_->chat_format()};  // owned by the model
 }
 
+FormCompiler& ModelHost::forms() {
+  std::call_once(made_forms_, [this] { forms_.emplace(model_->tokenizer()); });
+  return *forms_;
+}
+
 RequestId ModelHost::submit(Request request) {
   if (failed_) throw Error(ErrorCode::kInternal, "the engine has stopped.");
   return engine_.submit(std::move(request));

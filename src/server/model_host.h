@@ -6,10 +6,13 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
 #include "heng/engine.h"
+#include "server/reply_form.h"
 
 namespace heng::server {
 
@@ -25,6 +28,8 @@ class ModelHost {
   const std::shared_ptr<const Model>& shared_model() const { return model_; }
   // Throws Error kUnsupported where there is none.
   std::shared_ptr<const ChatFormat> chat_format() const;
+  // Throws Error where the model has no tokenizer.
+  FormCompiler& forms();
   // Prompt and reply together: the context, or the KV memory where that is less.
   size_t most_tokens() const { return most_tokens_; }
 
@@ -43,6 +48,8 @@ class ModelHost {
   const std::function<void(const std::string&)> on_failure_;
   Engine engine_;
   size_t most_tokens_;
+  std::once_flag made_forms_;
+  std::optional<FormCompiler> forms_;
   std::atomic<bool> stopping_ = false, failed_ = false;
   std::thread thread_;
 };

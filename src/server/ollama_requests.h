@@ -16,12 +16,13 @@ struct OllamaCall {
   Sampling sampling;
   bool stream = true;
   std::optional<bool> think;
+  ReplyForm form;
 };
-OllamaCall read_ollama_chat(const Json& body);
+OllamaCall read_ollama_chat(std::string_view body);
 // Without "raw" the prompt becomes a chat of one question.
-OllamaCall read_ollama_generate(const Json& body);
+OllamaCall read_ollama_generate(std::string_view body);
 
 // "model" or, as older clients send it, "name".
-std::string read_ollama_model(const Json& body);
+std::string read_ollama_model(std::string_view body);
 
 }  // namespace heng::server

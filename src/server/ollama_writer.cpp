@@ -19,6 +19,7 @@ OllamaWriter::OllamaWriter(const OllamaCall& call, OllamaShape shape, std::strin
   if (call.messages.empty()) return;
   format_ = host.chat_format();
   parts_.emplace(*format_, model_->tokenizer());
+  if (call.form.tools.offers()) calls_.emplace(format_->tool_syntax());
 }
 
 Json OllamaWriter::object(const std::string& thought, const std::string& answer, bool done) const {
@@ -33,6 +34,18 @@ Json OllamaWriter::object(const std::string& thought, const std::string& answer,
   return line;
 }
 
+// Whole, with the last line: arguments are an object there.
+void OllamaWriter::add_calls(Json& line) const {
+  if (!calls_ || calls_->calls().empty() || shape_ != OllamaShape::kChat) return;
+  Json list = Json::array();
+  for (const ToolCall& call : calls_->calls()) {
+    Json arguments = Json::parse(call.arguments, nullptr, false);
+    if (!arguments.is_object()) arguments = {{"arguments", call.arguments}};  // no JSON object
+    list.push_back({{"function", {{"name", call.name}, {"arguments", std::move(arguments)}}}});
+  }
+  line["message"]["tool_calls"] = std::move(list);
+}
+
 void OllamaWriter::begin() {
   if (stream_) exchange_->begin_stream("application/x-ndjson");
 }
@@ -40,6 +53,7 @@ void OllamaWriter::begin() {
 void OllamaWriter::take(const Piece& piece) {
   ReplyStream::Shown shown{"", piece.text};
   if (parts_) shown = parts_->push(piece.id, piece.text);
+  if (calls_) shown.answer = calls_->push(shown.answer).text;
   text_ += shown.answer;
   if (!stream_ || (shown.thought.empty() && shown.answer.empty())) return;
   exchange_->write(to_text(object(shown.thought, shown.answer, false)) + "\n");
@@ -48,12 +62,17 @@ void OllamaWriter::take(const Piece& piece) {
 void OllamaWriter::finish(size_t, const Completion& completion) {
   ReplyStream::Shown shown;
   if (parts_) shown = parts_->finish();
+  if (calls_) {
+    shown.answer = calls_->push(shown.answer).text;
+    shown.answer += calls_->finish().text;
+  }
   text_ += shown.answer;
   if (!stream_) {
     shown.answer = text_;
     if (parts_) shown.thought = parts_->thought();
   }
   Json last = object(shown.thought, shown.answer, true);
+  add_calls(last);
   last["done_reason"] = finish_reason_name(completion.finish);
   const double whole =
       std::chrono::duration<double>(Exchange::Clock::now() - exchange_->began).count();

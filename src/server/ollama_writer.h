@@ -27,6 +27,7 @@ class OllamaWriter : public ReplyWriter {
 
  private:
   Json object(const std::string& thought, const std::string& answer, bool done) const;
+  void add_calls(Json& line) const;
 
   const std::shared_ptr<const Model> model_;
   std::shared_ptr<const ChatFormat> format_;
@@ -34,8 +35,9 @@ class OllamaWriter : public ReplyWriter {
   const std::string model_name_;
   const OllamaShape shape_;
   const bool stream_;
-  std::optional<ReplyStream> parts_;  // nullopt: a text that is continued
-  std::string text_;                  // then
+  std::optional<ReplyStream> parts_;     // nullopt: a text that is continued
+  std::optional<ToolCallStream> calls_;  // behind it, where there are tools
+  std::string text_;                     // all of the answer
 };
 
 }  // namespace heng::server

@@ -1,54 +1,16 @@
 #include "server/openai_requests.h"
 
 #include "base/message.h"
+#include "server/chat_messages.h"
 
 namespace heng::server {
 namespace {
 
-constexpr size_t kMostMessages = 10'000, kMostParts = 1'000, kMostPrompts = 1'024;
+constexpr size_t kMostPrompts = 1'024;
 constexpr int64_t kMostChoices = 128, kMostLogprobs = 100;
-
-// Parts of a content of OpenAI's newer shape: texts, one after the other.
-std::string text_of_parts(const Fields& message) {
-  std::string text;
-  for (const Fields& part : message.objects("content", kMostParts)) {
-    const std::string type = part.need_string("type");
-    if (type != "text") {
-      part.fail("type", "\"" + printable(type) + "\" is not supported, expected \"text\"",
-                "unsupported_value");
-    }
-    text += part.need_string("text");
-  }
-  return text;
-}
-
-std::string content_of(const Fields& message) {
-  const Json* content = message.find("content");
-  if (content && content->is_array()) return text_of_parts(message);
-  return message.need_string("content");
-}
-
-std::string role_of(const Fields& message) {
-  const std::string role = message.need_string("role");
-  if (role == "developer") return "system";
-  for (const std::string_view known : {"system", "user", "assistant"}) {
-    if (role == known) return role;
-  }
-  message.fail("role", "\"" + printable(role) + "\", expected system, user or assistant");
-}
 
 // Fields that would change the reply and are not understood are refused, not passed over.
 void refuse_unsupported(const Fields& fields) {
-  for (const char* key : {"tools", "functions"}) {
-    const Json* list = fields.find(key);
-    if (list && !list->empty()) fields.fail(key, "not supported yet", "unsupported_parameter");
-  }
-  if (const auto format = fields.object("response_format")) {
-    if (const std::string type = format->need_string("type"); type != "text") {
-      format->fail("type", "\"" + printable(type) + "\" is not supported yet, expected \"text\"",
-                   "unsupported_value");
-    }
-  }
   for (const char* key : {"audio", "modalities"}) {
     const Json* value = fields.find(key);
     if (!value || *value == Json::array({"text"})) continue;
@@ -131,26 +93,14 @@ std::string read_model(const Fields& fields) {
 
 }  // namespace
 
-std::vector<Message> read_messages(const Fields& fields) {
-  std::vector<Message> messages;
-  for (const Fields& message : fields.objects("messages", kMostMessages)) {
-    if (message.has("tool_calls") || message.has("function_call")) {
-      message.fail("tool_calls", "not supported yet", "unsupported_parameter");
-    }
-    messages.push_back({role_of(message), content_of(message)});
-  }
-  if (messages.empty()) {
-    fields.fail("messages", "expected at least one message", "missing_required_parameter");
-  }
-  return messages;
-}
-
-ChatCall read_chat_call(const Json& body) {
-  const Fields fields(body);
+ChatCall read_chat_call(std::string_view body) {
+  const Json json = parse_body(body);
+  const Fields fields(json);
   refuse_unsupported(fields);
   ChatCall call;
   call.model = read_model(fields);
   call.messages = read_messages(fields);
+  call.form = read_reply_form(fields, body);
   call.sampling = read_sampling(fields);
   call.n = static_cast<size_t>(fields.integer("n", 1, kMostChoices).value_or(1));
   const auto top = fields.integer("top_logprobs", 0, kMostLogprobs);
@@ -164,8 +114,9 @@ ChatCall read_chat_call(const Json& body) {
   return call;
 }
 
-CompletionCall read_completion_call(const Json& body) {
-  const Fields fields(body);
+CompletionCall read_completion_call(std::string_view body) {
+  const Json json = parse_body(body);
+  const Fields fields(json);
   if (fields.has("suffix") && fields.string("suffix") != "") {
     fields.fail("suffix", "not supported", "unsupported_parameter");
   }
@@ -198,8 +149,9 @@ CompletionCall read_completion_call(const Json& body) {
   return call;
 }
 
-EmbeddingCall read_embedding_call(const Json& body) {
-  const Fields fields(body);
+EmbeddingCall read_embedding_call(std::string_view body) {
+  const Json json = parse_body(body);
+  const Fields fields(json);
   EmbeddingCall call;
   call.model = read_model(fields);
   call.inputs = read_texts(fields, "input");
@@ -214,8 +166,9 @@ EmbeddingCall read_embedding_call(const Json& body) {
   return call;
 }
 
-TokenizeCall read_tokenize_call(const Json& body) {
-  const Fields fields(body);
+TokenizeCall read_tokenize_call(std::string_view body) {
+  const Json json = parse_body(body);
+  const Fields fields(json);
   TokenizeCall call;
   call.model = read_model(fields);
   if (fields.has("messages")) {
@@ -228,8 +181,9 @@ TokenizeCall read_tokenize_call(const Json& body) {
   return call;
 }
 
-DetokenizeCall read_detokenize_call(const Json& body) {
-  const Fields fields(body);
+DetokenizeCall read_detokenize_call(std::string_view body) {
+  const Json json = parse_body(body);
+  const Fields fields(json);
   const Json* list = fields.find("tokens");
   if (!list) fields.fail("tokens", "missing, expected token ids", "missing_required_parameter");
   if (!list->is_array()) fields.fail("tokens", "expected token ids", "invalid_type");

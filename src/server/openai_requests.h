@@ -1,12 +1,14 @@
-// The bodies of OpenAI's requests as typed values: pure functions of the JSON, that know no model.
+// The bodies of OpenAI's requests as typed values: pure functions of the text, that know no model.
 // All read_ functions throw ApiError 400 naming the field.
 #pragma once
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "heng/chat.h"
+#include "server/reply_form.h"
 #include "server/sampling.h"
 
 namespace heng::server {
@@ -23,8 +25,9 @@ struct ChatCall {
   std::optional<size_t> logprobs;  // this many best tokens beside each
   StreamOptions streaming;
   std::optional<bool> think;
+  ReplyForm form;
 };
-ChatCall read_chat_call(const Json& body);
+ChatCall read_chat_call(std::string_view body);
 
 // A text, or tokens as they are.
 struct TextOrIds {
@@ -42,7 +45,7 @@ struct CompletionCall {
   SpecialText special = SpecialText::kPlain;
   StreamOptions streaming;
 };
-CompletionCall read_completion_call(const Json& body);
+CompletionCall read_completion_call(std::string_view body);
 
 struct EmbeddingCall {
   std::string model;
@@ -50,7 +53,7 @@ struct EmbeddingCall {
   bool base64 = false;
   std::optional<size_t> dimensions;
 };
-EmbeddingCall read_embedding_call(const Json& body);
+EmbeddingCall read_embedding_call(std::string_view body);
 
 struct TokenizeCall {
   std::string model;
@@ -59,15 +62,12 @@ struct TokenizeCall {
   bool add_special_tokens = true;
   SpecialText special = SpecialText::kPlain;
 };
-TokenizeCall read_tokenize_call(const Json& body);
+TokenizeCall read_tokenize_call(std::string_view body);
 
 struct DetokenizeCall {
   std::string model;
   std::vector<TokenId> ids;
 };
-DetokenizeCall read_detokenize_call(const Json& body);
-
-// "messages" of a chat: roles and plain texts.
-std::vector<Message> read_messages(const Fields& fields);
+DetokenizeCall read_detokenize_call(std::string_view body);
 
 }  // namespace heng::server

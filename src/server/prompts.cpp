@@ -26,6 +26,23 @@ void set_length(Request& request, const ModelHost& host, std::optional<int64_t> 
   request.generation.max_new_tokens = reply_tokens(n, wanted, most, param);
 }
 
+void hold_to_form(Request& request, ModelHost& host, const ChatFormat& format,
+                  const ChatParts& chat) {
+  const ToolSyntax syntax = format.tool_syntax();
+  if (chat.form.tools.offers()) {
+    for (std::string& text : tool_stop_texts(syntax)) {
+      request.generation.stop.push_back(std::move(text));
+    }
+  }
+  const bool thought = format.thinks() && chat.think.value_or(true);
+  auto constraint = host.forms().compile(chat.form, syntax, thought, request.generation.eos_ids);
+  if (!constraint) return;
+  request.on_logits = ConstrainedReply(std::move(constraint));
+  // The form says where the reply ends.
+  request.generation.ignore_eos = false;
+  request.generation.min_new_tokens = 0;
+}
+
 }  // namespace
 
 int64_t reply_tokens(size_t n_prompt, std::optional<int64_t> max_tokens, size_t most,
@@ -37,25 +54,27 @@ int64_t reply_tokens(size_t n_prompt, std::optional<int64_t> max_tokens, size_t 
   return max_tokens.value_or(static_cast<int64_t>(most - n_prompt));
 }
 
-Request chat_request_for(const ModelHost& host, std::span<const Message> messages,
-                         const Sampling& sampling, std::optional<bool> think, NoRoom no_room) {
+Request chat_request_for(ModelHost& host, const ChatParts& chat, NoRoom no_room) {
   constexpr size_t kNoLimit = size_t{1} << 40;
-  const Model& model = host.model();
-  const auto shared_format = host.chat_format();
-  const ChatFormat& format = *shared_format;
-  GenerationConfig generation = model.generation_config();
-  format.set_defaults(generation);
-  sampling.apply_to(generation);
-  generation.max_window_size = 0;  // upstream's chat drops older turns past it
-  PromptOptions options;
-  options.think = think.value_or(true);
-  ChatRequest chat =
-      chat_request(format, model.tokenizer(), messages, generation, kNoLimit, options);
+  const Sampling& sampling = chat.sampling;
   if (sampling.max_tokens == 0) {
     throw ApiError(400, "max_tokens: expected at least 1, found 0.", "max_tokens", "invalid_value");
   }
-  set_length(chat.request, host, sampling.max_tokens, no_room, "messages");
-  return std::move(chat.request);
+  const Model& model = host.model();
+  const auto format = host.chat_format();
+  GenerationConfig generation = model.generation_config();
+  format->set_defaults(generation);
+  sampling.apply_to(generation);
+  generation.max_window_size = 0;  // upstream's chat drops older turns past it
+  PromptOptions options;
+  options.think = chat.think.value_or(true);
+  if (chat.form.tools.offers()) options.tools = chat.form.tools.tools;
+  Request request =
+      chat_request(*format, model.tokenizer(), chat.messages, generation, kNoLimit, options)
+          .request;
+  set_length(request, host, sampling.max_tokens, no_room, "messages");
+  hold_to_form(request, host, *format, chat);
+  return request;
 }
 
 std::vector<TokenId> tokens_of(const Model& model, const TextOrIds& text, SpecialText special) {

@@ -17,11 +17,17 @@ namespace heng::server {
 int64_t reply_tokens(size_t n_prompt, std::optional<int64_t> max_tokens, size_t most,
                      std::string_view param);
 
-// The prompt of a conversation with the chat format's end tokens; no turn is dropped.
+// The prompt of a conversation with the chat format's end tokens, held to its form; no turn is
+// dropped.
 // kNoRoom::kShorten: a reply that does not fit ends early, as ollama has it.
 enum class NoRoom { kRefuse, kShorten };
-Request chat_request_for(const ModelHost& host, std::span<const Message> messages,
-                         const Sampling& sampling, std::optional<bool> think, NoRoom no_room);
+struct ChatParts {
+  const std::vector<Message>& messages;
+  const Sampling& sampling;
+  std::optional<bool> think;
+  const ReplyForm& form;
+};
+Request chat_request_for(ModelHost& host, const ChatParts& chat, NoRoom no_room);
 
 // With what the tokenizer puts in front of a text; ids as they are.
 std::vector<TokenId> tokens_of(const Model& model, const TextOrIds& text, SpecialText special);

@@ -61,6 +61,7 @@ Sampling read_sampling(const Fields& fields) {
   s.min_tokens = fields.integer("min_tokens", 0, kMostTokens);
   s.seed = fields.integer("seed", INT64_MIN, INT64_MAX);
   s.ignore_eos = fields.boolean("ignore_eos");
+  s.speculate = fields.integer("speculate", 0, 16);
   s.stop = read_stops(fields);
   s.logit_bias = read_biases(fields);
   return s;
@@ -96,6 +97,7 @@ void Sampling::apply_to(GenerationConfig& config) const {
   if (presence_penalty) config.presence_penalty = *presence_penalty;
   if (frequency_penalty) config.frequency_penalty = *frequency_penalty;
   if (seed) config.seed = static_cast<uint64_t>(*seed);
+  if (speculate) config.speculate = *speculate;
   if (min_tokens) config.min_new_tokens = *min_tokens;
   if (ignore_eos) config.ignore_eos = *ignore_eos;
   for (const auto& [id, bias] : logit_bias) config.logit_bias[id] = bias;

@@ -16,7 +16,7 @@ namespace heng::server {
 struct Sampling {
   std::optional<double> temperature, top_p;
   std::optional<double> repetition_penalty, presence_penalty, frequency_penalty;
-  std::optional<int64_t> top_k, max_tokens, min_tokens, seed;
+  std::optional<int64_t> top_k, max_tokens, min_tokens, seed, speculate;
   std::optional<bool> ignore_eos;
   std::vector<std::string> stop;
   std::map<TokenId, float> logit_bias;

@@ -17,6 +17,11 @@ serving.need_clients()
 import ollama  # noqa: E402
 import openai  # noqa: E402
 
+SCHEMA = {"type": "object", "properties": {"sum": {"type": "integer", "minimum": 0, "maximum": 99},
+                                           "ok": {"type": "boolean"}},
+          "required": ["sum", "ok"], "additionalProperties": False}
+TOOLS = [{"type": "function", "function": {"name": "add", "description": "adds",
+                                           "parameters": SCHEMA}}]
 QUESTION = [{"role": "user", "content": "What is the capital of France?"}]
 
 
@@ -93,6 +98,37 @@ class OpenAi(serving.Case):
                 streamed += chunk.choices[0].logprobs.content
         self.assertEqual([item.logprob for item in streamed], [item.logprob for item in content])
 
+    def test_json_schema(self):
+        for seed in range(8):
+            reply = self.chat(model="noise", temperature=1.5, seed=seed, response_format={
+                "type": "json_schema", "json_schema": {"name": "answer", "schema": SCHEMA}})
+            self.assertEqual(reply.choices[0].finish_reason, "stop")
+            value = json.loads(reply.choices[0].message.content)
+            self.assertEqual(list(value), ["sum", "ok"])
+            self.assertIn(value["sum"], range(100))
+            self.assertIsInstance(value["ok"], bool)
+
+    def test_json_object(self):
+        reply = self.chat(model="noise", seed=1, temperature=1, max_tokens=400,
+                          response_format={"type": "json_object"}, logit_bias={"125": 4})
+        if reply.choices[0].finish_reason == "stop":
+            self.assertIsInstance(json.loads(reply.choices[0].message.content), dict)
+        self.assertTrue(reply.choices[0].message.content.startswith("{"))
+
+    def test_tools_that_are_not_called(self):
+        free = self.chat(tools=TOOLS)
+        self.assertEqual(free.choices[0].message.content, "Paris é.")
+        self.assertIsNone(free.choices[0].message.tool_calls)
+        self.assertGreater(free.usage.prompt_tokens, self.chat().usage.prompt_tokens)
+
+    def test_forms_that_cannot_be_met_are_refused(self):
+        for schema in ({"type": "integer", "minimum": 5, "maximum": 4}, {"type": "thing"},
+                       {"$ref": "#/nowhere"}, {"type": "string", "pattern": "("}):
+            with self.assertRaises(openai.BadRequestError) as caught:
+                self.chat(response_format={"type": "json_schema", "json_schema": {
+                    "name": "x", "schema": schema}})
+            self.assertEqual(caught.exception.param, "response_format", schema)
+
     def test_completions(self):
         done = self.client.completions.create(model="paris", prompt="Pa", max_tokens=20)
         self.assertEqual(done.choices[0].text, "ris é.")
@@ -141,6 +177,60 @@ class OpenAi(serving.Case):
         return False
 
 
+class Tools(serving.Case):
+    """Replies held to calls: noise in the format of Qwen2.5."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.caller = serving.Server(pathlib.Path(cls._home), cls.noise, "--template", "qwen2.5",
+                                    "--ctx", 2048)
+        cls.addClassCleanup(cls.caller.stop)
+
+    def setUp(self):
+        super().setUp()
+        self.client = openai.OpenAI(base_url=self.caller.url + "/v1", api_key="none", max_retries=0)
+
+    def chat(self, **more):
+        return self.client.chat.completions.create(**({"model": "noise", "messages": QUESTION} | more))
+
+    def test_tools(self):
+        for choice in ("required", {"type": "function", "function": {"name": "add"}}):
+            reply = self.chat(tools=TOOLS, tool_choice=choice, seed=5, temperature=1).choices[0]
+            self.assertEqual(reply.finish_reason, "tool_calls")
+            call = reply.message.tool_calls[0]
+            self.assertEqual((call.type, call.function.name), ("function", "add"))
+            self.assertIn(json.loads(call.function.arguments)["sum"], range(100))
+            self.assertTrue(call.id)
+        # What the tool gave goes back into the conversation.
+        again = self.chat(messages=[*QUESTION, reply.message.model_dump(exclude_none=True),
+                                    {"role": "tool", "tool_call_id": call.id, "content": "4"}],
+                          tools=TOOLS, max_tokens=1)
+        self.assertGreater(again.usage.prompt_tokens, 100)
+
+    def test_tools_stream(self):
+        more = {"tools": TOOLS, "tool_choice": "required", "seed": 5, "temperature": 1}
+        whole = self.chat(**more).choices[0].message.tool_calls[0]
+        names, arguments, reason = [], "", None
+        for chunk in self.chat(stream=True, **more):
+            for piece in chunk.choices[0].delta.tool_calls or []:
+                if piece.function.name:
+                    names.append(piece.function.name)
+                arguments += piece.function.arguments or ""
+            reason = chunk.choices[0].finish_reason or reason
+        self.assertEqual((names, arguments, reason),
+                         (["add"], whole.function.arguments, "tool_calls"))
+
+    def test_functions_of_the_older_api(self):
+        reply = self.chat(functions=[TOOLS[0]["function"]],
+                          function_call={"name": "add"}, seed=2, temperature=1).choices[0]
+        self.assertEqual(reply.finish_reason, "function_call")
+        self.assertEqual(reply.message.function_call.name, "add")
+        self.chat(messages=[*QUESTION, {"role": "assistant", "content": None, "function_call": {
+            "name": "add", "arguments": "{}"}}, {"role": "function", "name": "add", "content": "4"}],
+            functions=[TOOLS[0]["function"]], max_tokens=1)
+
+
 class Ollama(serving.Case):
     def setUp(self):
         super().setUp()
@@ -158,6 +248,12 @@ class Ollama(serving.Case):
         self.assertEqual(reply.eval_count, 9)
         stream = self.client.chat(model="paris", messages=QUESTION, stream=True)
         self.assertEqual("".join(part.message.content for part in stream), "Paris é.")
+
+    def test_format_and_tools(self):
+        reply = self.client.chat(model="noise", messages=QUESTION, format=SCHEMA)
+        self.assertEqual(set(json.loads(reply.message.content)), {"sum", "ok"})
+        reply = self.client.chat(model="paris", messages=QUESTION, tools=TOOLS)
+        self.assertEqual(reply.message.content, "Paris é.")
 
     def test_generate(self):
         self.assertEqual(self.client.generate(model="paris", prompt="Where?").response, "Paris é.")

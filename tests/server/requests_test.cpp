@@ -14,6 +14,12 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
+// What a reader gets of a body.
+template <typename Call>
+Call read(Call (*reader)(std::string_view), const Json& body) {
+  return reader(body.dump());
+}
+
 ApiError error_of(const std::function<void()>& body) {
   try {
     body();
@@ -49,25 +55,25 @@ TEST(Body, ThatIsNoJsonIsRefusedWithItsPlace) {
 
 TEST(ChatCall, ReadsEveryField) {
   const ChatCall call =
-      read_chat_call(chat_body({{"temperature", 0.5},
-                                {"top_p", 0.25},
-                                {"top_k", 7},
-                                {"repetition_penalty", 1.5},
-                                {"presence_penalty", -1},
-                                {"frequency_penalty", 2},
-                                {"max_tokens", 5},
-                                {"max_completion_tokens", 6},
-                                {"seed", -3},
-                                {"n", 2},
-                                {"stop", {"a", "b"}},
-                                {"logit_bias", {{"5", -100}, {"6", 1.5}}},
-                                {"logprobs", true},
-                                {"top_logprobs", 3},
-                                {"stream", true},
-                                {"stream_options", {{"include_usage", true}}},
-                                {"chat_template_kwargs", {{"enable_thinking", false}}},
-                                {"user", "someone"},
-                                {"never_heard_of", {1, 2}}}));
+      read(read_chat_call, chat_body({{"temperature", 0.5},
+                                      {"top_p", 0.25},
+                                      {"top_k", 7},
+                                      {"repetition_penalty", 1.5},
+                                      {"presence_penalty", -1},
+                                      {"frequency_penalty", 2},
+                                      {"max_tokens", 5},
+                                      {"max_completion_tokens", 6},
+                                      {"seed", -3},
+                                      {"n", 2},
+                                      {"stop", {"a", "b"}},
+                                      {"logit_bias", {{"5", -100}, {"6", 1.5}}},
+                                      {"logprobs", true},
+                                      {"top_logprobs", 3},
+                                      {"stream", true},
+                                      {"stream_options", {{"include_usage", true}}},
+                                      {"chat_template_kwargs", {{"enable_thinking", false}}},
+                                      {"user", "someone"},
+                                      {"never_heard_of", {1, 2}}}));
   EXPECT_EQ(call.model, "m");
   EXPECT_EQ(call.messages.at(0).content, "hi");
   EXPECT_EQ(call.n, 2u);
@@ -96,7 +102,7 @@ TEST(ChatCall, JoinsPartsAndTakesDeveloperAsSystem) {
       {{"role", "developer"}, {"content", "be brief"}},
       {{"role", "user"},
        {"content", {{{"type", "text"}, {"text", "a"}}, {{"type", "text"}, {"text", "b"}}}}}};
-  const auto messages = read_chat_call(body).messages;
+  const auto messages = read(read_chat_call, body).messages;
   EXPECT_EQ(messages.at(0).role, "system");
   EXPECT_EQ(messages.at(1).content, "ab");
 }
@@ -180,16 +186,96 @@ const Wrong kWrong[] = {
 TEST(ChatCall, RefusesWrongValuesNamingTheField) {
   for (const Wrong& wrong : kWrong) {
     const Json body = chat_body({{wrong.field, Json::parse(wrong.value)}});
-    const ApiError error = error_of([&] { read_chat_call(body); });
+    const ApiError error = error_of([&] { read(read_chat_call, body); });
     EXPECT_EQ(error.status(), 400) << wrong.field << ": " << wrong.value;
     EXPECT_EQ(error.param(), wrong.path) << wrong.value << ": " << error.message();
     EXPECT_THAT(error.message(), HasSubstr(wrong.path));
   }
 }
 
+const Json kTools = {
+    {{"type", "function"},
+     {"function",
+      {{"name", "weather"},
+       {"parameters", {{"type", "object"}, {"properties", {{"city", {{"type", "string"}}}}}}}}}}};
+
+TEST(ReplyForm, OfToolsAndTheirOlderShape) {
+  using Choice = ToolUse::Choice;
+  const auto use = [](const Json& more) {
+    return read(read_chat_call, chat_body(more)).form.tools;
+  };
+  EXPECT_FALSE(use(Json::object()).offers());
+  EXPECT_TRUE(use({{"tools", kTools}}).offers());
+  EXPECT_EQ(use({{"tools", kTools}}).tools.at(0).name, "weather");
+  EXPECT_FALSE(use({{"tools", kTools}, {"tool_choice", "none"}}).offers());
+  EXPECT_EQ(use({{"tools", kTools}, {"tool_choice", "required"}}).choice, Choice::kRequired);
+  const Json named = {{"type", "function"}, {"function", {{"name", "weather"}}}};
+  EXPECT_EQ(use({{"tools", kTools}, {"tool_choice", named}}).named, "weather");
+  EXPECT_FALSE(use({{"tools", kTools}, {"parallel_tool_calls", false}}).several_calls);
+  const Json functions = {kTools[0]["function"]};
+  const ToolUse older = use({{"functions", functions}, {"function_call", {{"name", "weather"}}}});
+  EXPECT_TRUE(older.is_older_api && older.offers() && !older.several_calls);
+  EXPECT_EQ(older.named, "weather");
+}
+
+TEST(ReplyForm, KeepsToolsAndSchemasAsTheyWereSent) {
+  const ChatCall call = read_chat_call(
+      R"({"messages": [{"role": "user", "content": ""}], "tools": [{"type": "function",
+          "function": {"name": "f", "parameters": {"z": 1.50, "a": 2}}}], "tool_choice": "none",
+          "response_format": {"type": "json_schema", "json_schema": {"name": "x",
+          "schema": {"type": "object", "properties": {"z": {"type": "null"}, "a": {}}}}}})");
+  EXPECT_EQ(call.form.tools.tools.at(0).parameters, R"({"z": 1.5, "a": 2})");
+  EXPECT_THAT(call.form.json.schema, HasSubstr(R"("properties": {"z")"));
+}
+
+TEST(ReplyForm, RefusesWhatIsNoForm) {
+  for (const auto& [more, path] : std::vector<std::pair<const char*, const char*>>{
+           {R"({"tools": {}})", "tools"},
+           {R"({"tools": [1]})", "tools[0]"},
+           {R"({"tools": [{"type": "function", "function": {}}]})", "tools"},
+           {R"({"tool_choice": "required"})", "tool_choice"},
+           {R"({"tool_choice": "perhaps"})", "tool_choice"},
+           {R"({"tool_choice": 1})", "tool_choice"},
+           {R"({"tool_choice": {"type": "function"}})", "tool_choice.function"},
+           {R"({"tool_choice": {"function": {"name": "f"}}})", "tool_choice"},
+           {R"({"functions": [{"name": "f"}], "function_call": "required"})", "function_call"},
+           {R"({"response_format": "json"})", "response_format"},
+           {R"({"response_format": {}})", "response_format.type"},
+           {R"({"response_format": {"type": "xml"}})", "response_format.type"},
+           {R"({"response_format": {"type": "json_schema"}})", "response_format.json_schema"},
+           {R"({"response_format": {"type": "json_schema", "json_schema": {}}})",
+            "response_format.json_schema.schema"},
+           {R"({"tools": [{"type": "function", "function": {"name": "f"}}],
+                "response_format": {"type": "json_object"}})",
+            "response_format"},
+       }) {
+    const Json body = chat_body(Json::parse(more));
+    const ApiError error = error_of([&] { read(read_chat_call, body); });
+    EXPECT_EQ(error.status(), 400) << more;
+    EXPECT_EQ(error.param(), path) << more << " " << error.message();
+  }
+}
+
+TEST(Messages, OfToolsAreRead) {
+  Json body = chat_body();
+  body["messages"] = Json::parse(R"([{"role": "user", "content": "?"},
+    {"role": "assistant", "content": null, "tool_calls": [{"id": "c1", "type": "function",
+      "function": {"name": "f", "arguments": "{\"a\": 1}"}}]},
+    {"role": "tool", "tool_call_id": "c1", "content": "2"},
+    {"role": "assistant", "content": "t", "function_call": {"name": "g", "arguments": "{}"}},
+    {"role": "function", "name": "g", "content": "3"}])");
+  const auto messages = read(read_chat_call, body).messages;
+  EXPECT_EQ(messages.at(1).tool_calls.at(0).arguments, "{\"a\": 1}");
+  EXPECT_EQ(messages.at(2).tool_call_id, "c1");
+  EXPECT_EQ(messages.at(3).tool_calls.at(0).name, "g");
+  EXPECT_EQ(messages.at(4).name, "g");
+  body["messages"][0]["tool_calls"] = body["messages"][1]["tool_calls"];
+  EXPECT_EQ(error_of([&] { read(read_chat_call, body); }).param(), "messages[0].tool_calls");
+}
+
 TEST(CompletionCall, TakesTextsAndIds) {
   const auto prompts = [](const Json& prompt) {
-    return read_completion_call({{"prompt", prompt}}).prompts;
+    return read(read_completion_call, {{"prompt", prompt}}).prompts;
   };
   EXPECT_EQ(prompts("a").at(0).text, "a");
   EXPECT_EQ(prompts({"a", "b"}).at(1).text, "b");
@@ -208,7 +294,7 @@ TEST(CompletionCall, RefusesWhatItWouldNotKeep) {
   const auto param = [](const Json& more) {
     Json body = {{"prompt", "a"}};
     body.update(more);
-    return error_of([&] { read_completion_call(body); }).param();
+    return error_of([&] { read(read_completion_call, body); }).param();
   };
   EXPECT_EQ(param({{"suffix", "x"}}), "suffix");
   EXPECT_EQ(param({{"best_of", 2}}), "best_of");
@@ -224,20 +310,21 @@ TEST(OllamaCall, ReadsOptions) {
       {"messages", {{{"role", "user"}, {"content", "hi"}}}},
       {"options",
        {{"temperature", 0}, {"num_predict", -1}, {"repeat_penalty", 1.2}, {"stop", "x"}}}};
-  const OllamaCall call = read_ollama_chat(body);
+  const OllamaCall call = read(read_ollama_chat, body);
   EXPECT_TRUE(call.stream);
   EXPECT_FALSE(call.sampling.max_tokens);
   EXPECT_EQ(call.sampling.repetition_penalty, 1.2);
   EXPECT_THAT(call.sampling.stop, ElementsAre("x"));
-  const OllamaCall raw = read_ollama_generate({{"prompt", "p"}, {"raw", true}, {"stream", false}});
+  const OllamaCall raw =
+      read(read_ollama_generate, {{"prompt", "p"}, {"raw", true}, {"stream", false}});
   EXPECT_TRUE(raw.messages.empty());
   EXPECT_FALSE(raw.stream);
-  EXPECT_EQ(read_ollama_generate({{"prompt", "p"}, {"system", "s"}}).messages.size(), 2u);
+  EXPECT_EQ(read(read_ollama_generate, {{"prompt", "p"}, {"system", "s"}}).messages.size(), 2u);
   EXPECT_EQ(error_of([] {
-              read_ollama_generate({{"prompt", "p"}, {"images", {"x"}}});
+              read(read_ollama_generate, {{"prompt", "p"}, {"images", {"x"}}});
             }).param(),
             "images");
-  EXPECT_EQ(error_of([] { read_ollama_chat(Json::array()); }).status(), 400);
+  EXPECT_EQ(error_of([] { read(read_ollama_chat, Json::array()); }).status(), 400);
 }
 
 }  // namespace
