@@ -79,10 +79,9 @@ class CheckStyleTest(unittest.TestCase):
         self.assert_problem("src/base/a.cpp", "401 lines", "[length]")
 
     def test_long_public_headers_together(self):
-        self.write("include/heng/a.h", HEADER + "\n" * 390)
-        self.write("include/heng/b.h", HEADER + "\n" * 390)
-        self.write("include/heng/c.h", HEADER + "\n" * 190)
-        self.assert_problem("include/heng", "976 lines")
+        for name in "abc":
+            self.write(f"include/heng/{name}.h", HEADER + "\n" * 365)
+        self.assert_problem("include/heng", "1101 lines")
 
     def test_long_lines_count_characters_not_bytes(self):
         self.write("src/base/a.cpp", "// " + "衡" * 97 + "\n// " + "x" * 98 + "\n")
