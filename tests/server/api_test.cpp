@@ -342,10 +342,10 @@ TEST(Stream, ThatIsNotReadIsEndedAndHoldsUpNobody) {
       {"prompt", "hello"}, {"max_tokens", 7000}, {"ignore_eos", true}, {"stream", true}, {"n", 8},
       {"logprobs", 20}};
   deaf.send(test::post_text("/v1/completions", body.dump()));
-  ASSERT_TRUE(server.reaches("heng:requests_running", 8));
   const Answer other = server.post("/v1/completions", {{"prompt", "a"}, {"max_tokens", 4}});
   EXPECT_EQ(other.status, 200);
-  EXPECT_TRUE(server.reaches("heng:requests_running", 0, 60s));
+  EXPECT_TRUE(server.reaches("heng:requests_cancelled_total", 8, 60s));
+  EXPECT_EQ(server.metric("heng:requests_running"), 0);
 }
 
 TEST(Drain, LetsRepliesEndAndTakesNoNew) {
