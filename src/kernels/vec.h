@@ -16,6 +16,12 @@
 namespace heng::HENG_ISA {
 namespace {
 
+// 32 bf16 in memory: those at even places, and those at odd ones.
+HENG_INLINE VfPair load_bf16_pairs(const void* p) {
+  const Vf pairs = load(static_cast<const float*>(p));
+  return {low_bf16(pairs), high_bf16(pairs)};
+}
+
 // Sum of the lanes: i with i+8, then i+4, i+2, i+1.
 HENG_INLINE float sum_lanes(Vf v) {
 #if defined(__AVX2__)

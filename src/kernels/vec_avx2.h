@@ -107,13 +107,6 @@ HENG_INLINE Vf load_f16(const void* p) {
   const auto* q = static_cast<const __m128i*>(p);
   return {_mm256_cvtph_ps(_mm_loadu_si128(q)), _mm256_cvtph_ps(_mm_loadu_si128(q + 1))};
 }
-HENG_INLINE __m256 widen_bf16(__m128i x) {
-  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(x), 16));
-}
-HENG_INLINE Vf load_bf16(const void* p) {
-  const auto* q = static_cast<const __m128i*>(p);
-  return {widen_bf16(_mm_loadu_si128(q)), widen_bf16(_mm_loadu_si128(q + 1))};
-}
 HENG_INLINE Vf load_i8(const uint8_t* p) {
   const __m128i x = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
   return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(x)),
@@ -141,24 +134,10 @@ HENG_INLINE Vf low_bf16(Vf pairs) {
 HENG_INLINE Vf high_bf16(Vf pairs) {
   return {high_bf16_8(pairs.a), high_bf16_8(pairs.b)};
 }
-// 32 bf16 in memory: those at even places, and those at odd ones.
-HENG_INLINE VfPair load_bf16_pairs(const void* p) {
-  const Vi both = load_i(p);
-  const __m256i high = _mm256_set1_epi32(static_cast<int32_t>(0xffff0000));
-  return {{_mm256_castsi256_ps(_mm256_slli_epi32(both.a, 16)),
-           _mm256_castsi256_ps(_mm256_slli_epi32(both.b, 16))},
-          {_mm256_castsi256_ps(_mm256_and_si256(both.a, high)),
-           _mm256_castsi256_ps(_mm256_and_si256(both.b, high))}};
-}
 HENG_INLINE Vf load_first_f16(const void* p, size_t n) {
   alignas(32) uint16_t t[16] = {};
   copy_first(t, p, n);
   return load_f16(t);
-}
-HENG_INLINE Vf load_first_bf16(const void* p, size_t n) {
-  alignas(32) uint16_t t[16] = {};
-  copy_first(t, p, n);
-  return load_bf16(t);
 }
 HENG_INLINE void store_f16(uint16_t* p, Vf v) {
   auto* q = reinterpret_cast<__m128i*>(p);

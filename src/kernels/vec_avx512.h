@@ -98,10 +98,6 @@ HENG_INLINE Vf keep_where_ge(Vf a, Vf x, Vf y) {
 HENG_INLINE Vf load_f16(const void* p) {
   return _mm512_cvtph_ps(_mm256_loadu_si256(static_cast<const __m256i*>(p)));
 }
-HENG_INLINE Vf load_bf16(const void* p) {
-  return _mm512_castsi512_ps(_mm512_slli_epi32(
-      _mm512_cvtepu16_epi32(_mm256_loadu_si256(static_cast<const __m256i*>(p))), 16));
-}
 // Of pairs of bf16: the first, and the second.
 HENG_INLINE Vf low_bf16(Vf pairs) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(pairs), 16));
@@ -109,13 +105,6 @@ HENG_INLINE Vf low_bf16(Vf pairs) {
 HENG_INLINE Vf high_bf16(Vf pairs) {
   const Vi high = _mm512_set1_epi32(static_cast<int32_t>(0xffff0000));
   return _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(pairs), high));
-}
-// 32 bf16 in memory: those at even places, and those at odd ones.
-HENG_INLINE VfPair load_bf16_pairs(const void* p) {
-  const Vi both = load_i(p);
-  const Vi high = _mm512_set1_epi32(static_cast<int32_t>(0xffff0000));
-  return {_mm512_castsi512_ps(_mm512_slli_epi32(both, 16)),
-          _mm512_castsi512_ps(_mm512_and_si512(both, high))};
 }
 // 16 bytes as numbers 0..255.
 HENG_INLINE Vf load_i8(const uint8_t* p) {
@@ -129,10 +118,6 @@ HENG_INLINE Vf load_u8(const uint8_t* p) {
 // The first n (< 16) of a row whose end may be the end of a mapped file.
 HENG_INLINE Vf load_first_f16(const void* p, size_t n) {
   return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(first_lanes(n), p));
-}
-HENG_INLINE Vf load_first_bf16(const void* p, size_t n) {
-  return _mm512_castsi512_ps(
-      _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(first_lanes(n), p)), 16));
 }
 // To fp16, nearest even.
 HENG_INLINE void store_f16(uint16_t* p, Vf v) {

@@ -118,30 +118,11 @@ HENG_INLINE Vf high_bf16(Vf pairs) {
   return map(
       [&](size_t i) { return from_bits(__builtin_bit_cast(uint32_t, pairs.v[i]) & 0xffff0000u); });
 }
-// 32 bf16 in memory: those at even places, and those at odd ones.
-HENG_INLINE VfPair load_bf16_pairs(const void* p) {
-  uint16_t bits[2 * kLanes];
-  __builtin_memcpy(bits, p, sizeof(bits));
-  VfPair pair;
-  for (size_t i = 0; i < kLanes; ++i) {
-    pair.even.v[i] = bf16_to_float(bits[2 * i]);
-    pair.odd.v[i] = bf16_to_float(bits[2 * i + 1]);
-  }
-  return pair;
-}
 HENG_INLINE Vf load_first_f16(const void* p, size_t n) {
   return map([&](size_t i) { return i < n ? half_to_float(half_at(p, i)) : 0.0f; });
 }
-HENG_INLINE Vf load_first_bf16(const void* p, size_t n) {
-  return map([&](size_t i) {
-    return i < n ? from_bits(static_cast<uint32_t>(half_at(p, i)) << 16) : 0.0f;
-  });
-}
 HENG_INLINE Vf load_f16(const void* p) {
   return load_first_f16(p, kLanes);
-}
-HENG_INLINE Vf load_bf16(const void* p) {
-  return load_first_bf16(p, kLanes);
 }
 HENG_INLINE Vf load_i8(const uint8_t* p) {
   return map([&](size_t i) { return static_cast<float>(static_cast<int8_t>(p[i])); });

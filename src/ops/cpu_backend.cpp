@@ -90,10 +90,14 @@ class CpuBackend final : public Backend {
     const size_t k = jobs.front().weight->cols;
     prepare_inputs(x, n, k, jobs);
     pieces_.clear();
-    for (const LinearJob& job : jobs) cut(job, n);
+    size_t work = 0;
+    for (const LinearJob& job : jobs) {
+      cut(job, n);
+      work += job.weight->rows * k * n;
+    }
     const auto body = [&](size_t thread, size_t i) { run_piece(pieces_[i], n, thread); };
-    if (pieces_.size() == 1) {
-      body(0, 0);
+    if (pieces_.size() == 1 || work < kSerialWork) {
+      for (size_t i = 0; i < pieces_.size(); ++i) body(0, i);
     } else {
       pool_.for_pieces(pieces_.size(), body);
     }

@@ -44,22 +44,28 @@ std::map<TokenId, float> read_biases(const Fields& fields) {
   return biases;
 }
 
-}  // namespace
-
-Sampling read_sampling(const Fields& fields) {
+// What both APIs call the same, but for the name of the repetition penalty.
+Sampling read_shared(const Fields& fields, const char* repetition_penalty) {
   Sampling s;
   s.temperature = fields.number("temperature", 0, 100);
   s.top_p = fields.number("top_p", 0, 1);
   s.top_k = fields.integer("top_k", -1, std::numeric_limits<int32_t>::max());
-  s.repetition_penalty = fields.number("repetition_penalty", 0.01, 100);
+  s.repetition_penalty = fields.number(repetition_penalty, 0.01, 100);
   s.presence_penalty = fields.number("presence_penalty", -2, 2);
   s.frequency_penalty = fields.number("frequency_penalty", -2, 2);
+  s.seed = fields.integer("seed", INT64_MIN, INT64_MAX);
+  return s;
+}
+
+}  // namespace
+
+Sampling read_sampling(const Fields& fields) {
+  Sampling s = read_shared(fields, "repetition_penalty");
   s.max_tokens = fields.integer("max_tokens", 0, kMostTokens);
   if (const auto newer = fields.integer("max_completion_tokens", 0, kMostTokens)) {
     s.max_tokens = newer;
   }
   s.min_tokens = fields.integer("min_tokens", 0, kMostTokens);
-  s.seed = fields.integer("seed", INT64_MIN, INT64_MAX);
   s.ignore_eos = fields.boolean("ignore_eos");
   s.speculate = fields.integer("speculate", 0, 16);
   s.stop = read_stops(fields);
@@ -68,14 +74,7 @@ Sampling read_sampling(const Fields& fields) {
 }
 
 Sampling read_ollama_options(const Fields& fields) {
-  Sampling s;
-  s.temperature = fields.number("temperature", 0, 100);
-  s.top_p = fields.number("top_p", 0, 1);
-  s.top_k = fields.integer("top_k", -1, std::numeric_limits<int32_t>::max());
-  s.repetition_penalty = fields.number("repeat_penalty", 0.01, 100);
-  s.presence_penalty = fields.number("presence_penalty", -2, 2);
-  s.frequency_penalty = fields.number("frequency_penalty", -2, 2);
-  s.seed = fields.integer("seed", INT64_MIN, INT64_MAX);
+  Sampling s = read_shared(fields, "repeat_penalty");
   s.max_tokens = fields.integer("num_predict", -2, kMostTokens);
   if (s.max_tokens && *s.max_tokens < 0)
     s.max_tokens.reset();  // -1, -2: what the context has room for
