@@ -243,16 +243,20 @@ TEST_F(Api, OllamasLinesSayWhatItsWholeAnswerSays) {
   EXPECT_EQ(post("/api/show", {{"model", "tiny:latest"}}).status, 200);
 }
 
-// Streams that go on until they are stopped.
+// Replies that go on until they are stopped: alone for more than ten seconds, while tests wait for
+// moments of milliseconds.
+constexpr size_t kLongContext = 65536;
+constexpr size_t kLongReply = 60000;
+
 std::string endless() {
   return test::post_text(
       "/v1/completions",
-      Json{{"prompt", "hello"}, {"max_tokens", 7000}, {"ignore_eos", true}, {"stream", true}}
+      Json{{"prompt", "hello"}, {"max_tokens", kLongReply}, {"ignore_eos", true}, {"stream", true}}
           .dump());
 }
 
 TEST(Gone, ClientsWorkStopsAtOnceWhateverItIsDoing) {
-  TinyServer server([](ServerOptions&, EngineOptions& engine) { engine.max_batch = 2; }, 8192);
+  TinyServer server([](ServerOptions&, EngineOptions& engine) { engine.max_batch = 2; }, kLongContext);
   const auto idle = [&] {
     return server.reaches("heng:requests_running", 0, 5s) &&
            server.reaches("heng:requests_waiting", 0, 5s) && server.reaches("heng:streams", 0, 5s);
@@ -272,8 +276,9 @@ TEST(Gone, ClientsWorkStopsAtOnceWhateverItIsDoing) {
   }
   {  // a whole answer, not read yet; half of the connection is closed
     RawClient client = server.connect();
-    client.send(test::post_text("/v1/completions",
-                                R"({"prompt":"a","max_tokens":7000,"ignore_eos":true})"));
+    client.send(test::post_text(
+        "/v1/completions",
+        Json{{"prompt", "a"}, {"max_tokens", kLongReply}, {"ignore_eos", true}}.dump()));
     ASSERT_TRUE(server.reaches("heng:requests_running", 1));
     client.shut_write();
     EXPECT_TRUE(idle());
@@ -314,7 +319,7 @@ TEST(Queue, ThatIsFullSaysWhenToComeBack) {
         engine.max_batch = 1;
         engine.max_queue = 1;
       },
-      8192);
+      kLongContext);
   RawClient running = server.connect(), waiting = server.connect();
   running.send(endless());
   ASSERT_TRUE(running.read_until("data: "));
@@ -336,11 +341,11 @@ TEST(Stream, ThatIsNotReadIsEndedAndHoldsUpNobody) {
         options.http.send_buffer_bytes = 50'000;
         options.http.write = 60s;
       },
-      8192);
+      kLongContext);
   RawClient deaf = server.connect();
   Json body = {
-      {"prompt", "hello"}, {"max_tokens", 7000}, {"ignore_eos", true}, {"stream", true}, {"n", 8},
-      {"logprobs", 20}};
+      {"prompt", "hello"}, {"max_tokens", kLongReply}, {"ignore_eos", true}, {"stream", true},
+      {"n", 8},            {"logprobs", 20}};
   deaf.send(test::post_text("/v1/completions", body.dump()));
   const Answer other = server.post("/v1/completions", {{"prompt", "a"}, {"max_tokens", 4}});
   EXPECT_EQ(other.status, 200);
@@ -364,7 +369,7 @@ TEST(Drain, LetsRepliesEndAndTakesNoNew) {
 }
 
 TEST(Drain, CutsOffWhatTakesTooLong) {
-  TinyServer server([](ServerOptions& options, EngineOptions&) { options.drain = 50ms; }, 8192);
+  TinyServer server([](ServerOptions& options, EngineOptions&) { options.drain = 50ms; }, kLongContext);
   RawClient stream = server.connect();
   stream.send(endless());
   ASSERT_TRUE(stream.read_until("data: "));

@@ -188,6 +188,7 @@ class TinyServer {
     options.version = "0";
     LoadOptions load;
     load.threads = 1;
+    load.context = context;
     EngineOptions engine;
     if (set) set(options, engine);
     std::vector<server::ModelSource> models{{folder_ / "tiny", load, engine, ""}};
