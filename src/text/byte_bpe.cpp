@@ -48,7 +48,7 @@ constexpr auto kLater = [](const auto& a, const auto& b) {
 ByteBpe::ByteBpe(Vocabulary vocabulary)
     : vocabulary_(std::move(vocabulary)), by_rank_(true), take_whole_(true) {
   index_plain_tokens();
-  index_byte_pairs();
+  make_linear(in_order());
 }
 
 ByteBpe::ByteBpe(Vocabulary vocabulary, const std::vector<Merge>& merges, WholePiece whole_piece,
@@ -64,6 +64,7 @@ ByteBpe::ByteBpe(Vocabulary vocabulary, const std::vector<Merge>& merges, WholeP
     merges_.insert(pair_key(merge.left, merge.right), {static_cast<uint32_t>(rank), merge.merged},
                    kAnyValue);
   }
+  make_linear(in_order(merges));
 }
 
 void ByteBpe::index_plain_tokens() {
@@ -86,15 +87,52 @@ void ByteBpe::index_plain_tokens() {
   }
 }
 
-void ByteBpe::index_byte_pairs() {
-  if (from_characters_ || !has_all_bytes()) return;
-  byte_pairs_.reserve(256 * 256);
-  for (int left = 0; left < 256; ++left) {
-    for (int right = 0; right < 256; ++right) {
-      const char bytes[] = {static_cast<char>(left), static_cast<char>(right)};
-      byte_pairs_.push_back(step({bytes, 2}, byte_ids_[left], byte_ids_[right]));
-    }
+bool ByteBpe::merges_from_all_bytes() const {
+  return !from_characters_ && has_all_bytes();
+}
+
+std::vector<LinearBpe::Token> ByteBpe::in_order() const {
+  std::vector<LinearBpe::Token> tokens;
+  if (!merges_from_all_bytes()) return tokens;
+  for (const TokenId id : byte_ids_) tokens.push_back({spelling(id), id});
+  for (size_t id = 0; id < vocabulary_.bytes.size(); ++id) {
+    const std::string& bytes = vocabulary_.bytes[id];
+    if (vocabulary_.kinds[id] != TokenKind::kPlain || bytes.size() < 2) continue;
+    tokens.push_back({bytes, static_cast<TokenId>(id)});
   }
+  return tokens;
+}
+
+std::vector<LinearBpe::Token> ByteBpe::in_order(const std::vector<Merge>& merges) const {
+  std::vector<LinearBpe::Token> tokens;
+  if (!merges_from_all_bytes()) return tokens;
+  std::vector<int32_t> ranks(vocabulary_.bytes.size(), -1);
+  const auto push = [&](LinearBpe::Token token) {
+    int32_t& rank = ranks[static_cast<size_t>(token.id)];
+    if (rank >= 0) return false;
+    rank = static_cast<int32_t>(tokens.size());
+    tokens.push_back(token);
+    return true;
+  };
+  for (const TokenId id : byte_ids_) push({spelling(id), id});
+  for (const Merge& merge : merges) {
+    const int32_t left = ranks[static_cast<size_t>(merge.left)];
+    const int32_t right = ranks[static_cast<size_t>(merge.right)];
+    const bool in_turn = left >= 0 && right >= 0;
+    if (!in_turn || !push({spelling(merge.merged), merge.merged, left, right})) return {};
+  }
+  return tokens;
+}
+
+void ByteBpe::make_linear(const std::vector<LinearBpe::Token>& tokens) {
+  if (tokens.empty()) return;
+  BpeScratch scratch;
+  std::vector<TokenId> ids;
+  linear_ = LinearBpe::make(tokens, [&](std::string_view bytes) {
+    ids.clear();
+    merge(bytes, scratch, ids);
+    return ids.size() == 1;
+  });
 }
 
 bool ByteBpe::is_spelled(const Token& token, std::string_view bytes) const {
@@ -129,7 +167,12 @@ void ByteBpe::encode_piece(std::string_view piece, BpeScratch& scratch,
       return;
     }
   }
-  if (!byte_pairs_.empty() && piece.size() <= kShortPiece) return merge_short(piece, scratch, ids);
+  if (!linear_) return merge(piece, scratch, ids);
+  linear_->encode(piece, scratch.linear_, ids);
+  scratch.work.candidates = scratch.linear_.steps;
+}
+
+void ByteBpe::merge(std::string_view piece, BpeScratch& scratch, std::vector<TokenId>& ids) const {
   split_to_symbols(piece, scratch);
   merge_all(piece, scratch);
   for (const auto& symbol : scratch.symbols_) {
@@ -165,45 +208,6 @@ ByteBpe::Step ByteBpe::step(std::string_view bytes, TokenId left, TokenId right)
   if (!by_rank_) return merges_.find(pair_key(left, right), kAnyValue);
   const TokenId merged = find(bytes);
   return merged < 0 ? Step{} : Step{static_cast<uint32_t>(merged), merged};
-}
-
-// Merges as merge_all does. REQUIRES: merging starts from bytes, which all have tokens.
-void ByteBpe::merge_short(std::string_view piece, BpeScratch& scratch,
-                          std::vector<TokenId>& ids) const {
-  auto& parts = scratch.parts_;
-  parts.resize(kShortPiece);
-  size_t n = piece.size();
-  const auto set = [&](size_t i, const Step& merge) {
-    parts[i].rank = merge.rank;
-    parts[i].merged_id = merge.id;
-    scratch.work.candidates += merge.id >= 0;
-  };
-  const auto set_step = [&](size_t i) {
-    if (i + 1 == n) return set(i, {});
-    const size_t end = i + 2 < n ? parts[i + 2].begin : piece.size();
-    set(i, step(piece.substr(parts[i].begin, end - parts[i].begin), parts[i].id, parts[i + 1].id));
-  };
-  for (size_t i = 0; i < n; ++i) {
-    const auto byte = static_cast<uint8_t>(piece[i]);
-    parts[i].begin = static_cast<uint32_t>(i);
-    parts[i].id = byte_ids_[byte];
-    set(i,
-        i + 1 < n ? byte_pairs_[size_t{byte} << 8 | static_cast<uint8_t>(piece[i + 1])] : Step{});
-  }
-  while (n > 1) {
-    size_t best = 0;
-    for (size_t i = 1; i < n; ++i) best = parts[i].rank < parts[best].rank ? i : best;
-    if (parts[best].rank == kNoMerge) break;
-    parts[best].id = parts[best].merged_id;
-    std::copy(parts.begin() + static_cast<ptrdiff_t>(best) + 2,
-              parts.begin() + static_cast<ptrdiff_t>(n),
-              parts.begin() + static_cast<ptrdiff_t>(best) + 1);
-    --n;
-    ++scratch.work.merges;
-    set_step(best);
-    if (best > 0) set_step(best - 1);
-  }
-  for (size_t i = 0; i < n; ++i) ids.push_back(parts[i].id);
 }
 
 // Queues the pair of `left` and its neighbour, where it can merge. Not yet ordered as a heap.

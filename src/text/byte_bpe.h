@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,6 +13,7 @@
 
 #include "heng/tokenizer.h"
 #include "text/flat_table.h"
+#include "text/linear_bpe.h"
 
 namespace heng::text {
 
@@ -31,7 +33,7 @@ struct Vocabulary {
 
 // What one piece cost; filled for tests, which bound it.
 struct BpeWork {
-  size_t candidates = 0;  // pairs that entered the queue
+  size_t candidates = 0;  // pairs that were looked at
   size_t merges = 0;
 };
 
@@ -52,16 +54,9 @@ class BpeScratch {
     TokenId left_id, right_id;  // as they were; the candidate is void once they changed
     TokenId merged_id;
   };
-  // A symbol of a short piece, and what it and the next one merge to.
-  struct Part {
-    uint32_t begin;
-    TokenId id;
-    uint32_t rank;  // kNoMerge: they do not
-    TokenId merged_id;
-  };
   std::vector<Symbol> symbols_;
   std::vector<Candidate> queue_;
-  std::vector<Part> parts_;
+  LinearBpe::Scratch linear_;
 };
 
 class ByteBpe {
@@ -110,11 +105,14 @@ class ByteBpe {
     TokenId id = -1;
   };
   static constexpr uint32_t kNoMerge = UINT32_MAX;
-  // Up to here the best of all neighbours is looked for anew at each step: a queue costs more.
-  static constexpr size_t kShortPiece = 96;
 
   void index_plain_tokens();
-  void index_byte_pairs();
+  std::string_view spelling(TokenId id) const { return vocabulary_.bytes[static_cast<size_t>(id)]; }
+  bool merges_from_all_bytes() const;
+  // Tokens in the order of their merges, bytes first; empty where there is no such order.
+  std::vector<LinearBpe::Token> in_order(const std::vector<Merge>& merges) const;
+  std::vector<LinearBpe::Token> in_order() const;
+  void make_linear(const std::vector<LinearBpe::Token>& tokens);
   // Whether a token that shares the key of `bytes` is spelled so too.
   bool is_spelled(const Token& token, std::string_view bytes) const;
   void split_to_symbols(std::string_view piece, BpeScratch& scratch) const;
@@ -122,15 +120,14 @@ class ByteBpe {
   Step step(std::string_view bytes, TokenId left, TokenId right) const;
   void push_candidate(std::string_view piece, int32_t left, BpeScratch& scratch) const;
   void merge_all(std::string_view piece, BpeScratch& scratch) const;
-  void merge_short(std::string_view piece, BpeScratch& scratch, std::vector<TokenId>& ids) const;
+  void merge(std::string_view piece, BpeScratch& scratch, std::vector<TokenId>& ids) const;
 
   Vocabulary vocabulary_;
-  FlatTable<Token> plain_;  // key: key_of the bytes
-  FlatTable<Step> merges_;  // key: left id << 32 | right id
-  std::vector<Step>
-      byte_pairs_;         // index: left byte << 8 | right byte; empty: not every byte has a token
-  TokenId byte_ids_[256];  // -1: none
-  size_t longest_ = 0;     // bytes of the longest plain token
+  FlatTable<Token> plain_;           // key: key_of the bytes
+  FlatTable<Step> merges_;           // key: left id << 32 | right id
+  std::optional<LinearBpe> linear_;  // where its way is that of merging
+  TokenId byte_ids_[256];            // -1: none
+  size_t longest_ = 0;               // bytes of the longest plain token
   bool by_rank_;
   bool take_whole_;
   bool from_characters_ = false;
