@@ -1,6 +1,5 @@
 #include "text/bpe_tokenizer.h"
 
-#include <deque>
 #include <limits>
 
 #include "heng/error.h"
@@ -10,43 +9,6 @@
 
 namespace heng::text {
 namespace {
-
-// Encodes the pieces of one text. Frequent words come again and again, so where a piece's ids lie
-// in the output is remembered: a table of fixed size, no allocation per piece.
-class PieceEncoder {
- public:
-  PieceEncoder(const ByteBpe& bpe, size_t text_bytes, std::vector<TokenId>& ids)
-      : bpe_(bpe), ids_(ids), memo_(text_bytes >= kLongText ? kMemoSize : 0) {}
-
-  // REQUIRES: the bytes of `piece` live as long as this.
-  void encode(std::string_view piece) {
-    if (memo_.empty() || piece.size() > kLongestRemembered) {
-      bpe_.encode_piece(piece, scratch_, ids_);
-      return;
-    }
-    Entry& entry = memo_[std::hash<std::string_view>{}(piece) % kMemoSize];
-    if (entry.piece == piece) {
-      for (size_t i = 0; i < entry.count; ++i) ids_.push_back(ids_[entry.at + i]);
-      return;
-    }
-    entry = {piece, ids_.size(), 0};
-    bpe_.encode_piece(piece, scratch_, ids_);
-    entry.count = ids_.size() - entry.at;
-  }
-
- private:
-  static constexpr size_t kLongText = 4096;
-  static constexpr size_t kMemoSize = 8192;
-  static constexpr size_t kLongestRemembered = 64;
-  struct Entry {
-    std::string_view piece;
-    size_t at = 0, count = 0;  // of the ids
-  };
-  const ByteBpe& bpe_;
-  std::vector<TokenId>& ids_;
-  BpeScratch scratch_;
-  std::vector<Entry> memo_;
-};
 
 class BpeTokenizer final : public Tokenizer {
  public:
@@ -60,24 +22,24 @@ class BpeTokenizer final : public Tokenizer {
     std::string own;
     if (!is_valid_utf8(text)) text = own = replace_invalid_utf8(text);
     std::vector<TokenId> ids;
-    std::deque<std::string> rewritten;  // the encoder remembers pieces of these
-    PieceEncoder encoder(parts_.bpe, text.size(), ids);
+    BpeScratch scratch;
     bool at_start = false;
     const auto name = [&](TokenId id) {
       ids.push_back(id);
       at_start = false;
     };
     const auto pieces = [&](std::string_view section) {
-      if (needs_space(section, at_start)) {
-        section = rewritten.emplace_back(" ").append(section);
-      }
+      std::string spaced;
+      if (needs_space(section, at_start)) section = spaced.append(" ").append(section);
       at_start = false;
-      parts_.splitter.split(section, [&](std::string_view piece) { encoder.encode(piece); });
+      parts_.splitter.split(
+          section, [&](std::string_view piece) { parts_.bpe.encode_piece(piece, scratch, ids); });
     };
     const auto normalised = [&](std::string_view section) {
       at_start = section.data() == text.data();
-      if (parts_.nfc) section = rewritten.emplace_back(to_nfc(section));
-      if (parts_.marks_are_spaces) section = rewritten.emplace_back(with_spaces(section));
+      std::string normal, spaced;
+      if (parts_.nfc) section = normal = to_nfc(section);
+      if (parts_.marks_are_spaces) section = spaced = with_spaces(section);
       check_length(section.size());
       if (special == SpecialText::kPlain) return pieces(section);
       names_in_normal_text_.partition(section, pieces, name);

@@ -59,23 +59,31 @@ bool is_settled(char32_t c) {
          (c >= 0x2010 && c <= 0x2027);
 }
 
-bool is_settled_text(std::string_view text) {
-  for (size_t at = 0; at < text.size();) {
-    if (static_cast<unsigned char>(text[at]) < 0x80) {
-      ++at;
-      continue;
+// Where the next character that is not settled begins, at or after `from`; and in `before` the
+// settled one just before it, which it may join.
+size_t find_unsettled(std::string_view text, size_t from, size_t& before) {
+  before = from;
+  while (from < text.size()) {
+    size_t length = 1;
+    if (static_cast<unsigned char>(text[from]) >= 0x80) {
+      const std::string_view rest = text.substr(from);
+      if (!is_settled(utf8_decode(rest))) return from;
+      length = utf8_step(rest).length;
     }
-    const std::string_view rest = text.substr(at);
-    if (!is_settled(utf8_decode(rest))) return false;
-    at += utf8_step(rest).length;
+    before = from;
+    from += length;
   }
-  return true;
+  return from;
 }
 
-}  // namespace
+size_t find_settled(std::string_view text, size_t from) {
+  while (from < text.size() && !is_settled(utf8_decode(text.substr(from)))) {
+    from += utf8_step(text.substr(from)).length;
+  }
+  return from;
+}
 
-std::string to_nfc(std::string_view text) {
-  if (is_settled_text(text)) return std::string(text);
+void append_nfc(std::string_view text, std::string& out) {
   std::vector<utf8proc_int32_t> characters;
   decompose(text, characters);
   reorder_marks(characters);
@@ -83,10 +91,26 @@ std::string to_nfc(std::string_view text) {
       utf8proc_normalize_utf32(characters.data(), static_cast<utf8proc_ssize_t>(characters.size()),
                                static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
   if (n < 0) throw Error(ErrorCode::kInternal, "text: utf8proc cannot compose");
-  std::string out;
-  out.reserve(text.size());
   for (utf8proc_ssize_t i = 0; i < n; ++i) {
     utf8_append(static_cast<char32_t>(characters[static_cast<size_t>(i)]), out);
+  }
+}
+
+}  // namespace
+
+std::string to_nfc(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (size_t at = 0; at < text.size();) {
+    size_t before = at;
+    const size_t unsettled = find_unsettled(text, at, before);
+    if (unsettled == text.size()) {
+      out.append(text.substr(at));
+      break;
+    }
+    out.append(text.substr(at, before - at));
+    at = find_settled(text, unsettled);
+    append_nfc(text.substr(before, at - before), out);
   }
   return out;
 }

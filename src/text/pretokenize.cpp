@@ -9,6 +9,7 @@
 
 #include "base/message.h"
 #include "heng/error.h"
+#include "text/quick_piece.h"
 #include "text/utf8.h"
 
 namespace heng::text {
@@ -106,7 +107,8 @@ class PieceSplitter::Budget {
 class PieceSplitter::Pattern {
  public:
   // `where` is empty for a pattern of ours.
-  Pattern(std::string_view pattern, std::string where) : where_(std::move(where)) {
+  Pattern(std::string_view pattern, std::string where)
+      : where_(std::move(where)), is_qwens_(pattern == kQwen) {
     const std::string source = with_unicode_space(pattern);
     int problem = 0;
     PCRE2_SIZE at = 0;
@@ -144,6 +146,9 @@ class PieceSplitter::Pattern {
 
     // The first match at or after `from`. nullopt where there is none.
     std::optional<Range> find(std::string_view text, size_t from, Budget& budget) {
+      if (pattern_.is_qwens_) {
+        if (const size_t n = quick_qwen_piece(text.substr(from))) return Range{from, from + n};
+      }
       int found = match(text, from);
       uint32_t limit = Budget::kFirst;
       while (found == PCRE2_ERROR_MATCHLIMIT && !pattern_.where_.empty()) {
@@ -187,6 +192,7 @@ class PieceSplitter::Pattern {
 
  private:
   std::string where_;
+  bool is_qwens_;
   std::unique_ptr<pcre2_code, Deleter> code_;
 };
 
