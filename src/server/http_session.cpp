@@ -35,6 +35,7 @@ HttpSession::HttpSession(tcp::socket socket, SessionHost& host)
 }
 
 HttpSession::~HttpSession() {
+  let_body_go();
   host_.ended(*this);
 }
 
@@ -59,6 +60,7 @@ void HttpSession::drain() {
 
 void HttpSession::await_request() {
   exchange_.reset();
+  let_body_go();
   complete_ = chunked_ = head_only_ = false;
   phase_ = Phase::kIdle;
   parser_.emplace();
@@ -128,6 +130,7 @@ void HttpSession::feed() {
       on_head();
       if (phase_ != Phase::kBody) return;
     }
+    if (!hold_body()) return;
     if (parser_->is_done()) return dispatch();
     if (code == http::error::need_more || n == 0) return;
     if (phase_ == Phase::kBody) {
@@ -194,6 +197,22 @@ void HttpSession::dispatch() {
   arm(std::chrono::milliseconds::max());
   exchange_->request.body = std::move(parser_->get().body());
   host_.handle(exchange_);
+}
+
+// False where it was refused: there is no room for it.
+bool HttpSession::hold_body() {
+  const size_t has = parser_->get().body().size();
+  if (!host_.hold_body(held_, has)) {
+    fail(503, "other requests hold all the memory there is for bodies.");
+    return false;
+  }
+  held_ = has;
+  return true;
+}
+
+void HttpSession::let_body_go() {
+  host_.hold_body(held_, 0);
+  held_ = 0;
 }
 
 void HttpSession::bad_request(Code code) {
@@ -300,6 +319,8 @@ void HttpSession::answered() {
 void HttpSession::linger() {
   phase_ = Phase::kLinger;
   exchange_.reset();
+  parser_.reset();
+  let_body_go();
   Code ignored;
   socket_.shutdown(tcp::socket::shutdown_send, ignored);
   arm(kLinger);

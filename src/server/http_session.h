@@ -30,6 +30,9 @@ class SessionHost {
   virtual void handle(std::shared_ptr<Exchange> exchange) = 0;
   // The answer to a request that cannot be read.
   virtual Response refusal(int status, std::string_view message) = 0;
+  // A request's body had `had` bytes and has `has` now; false, and nothing noted, where all of them
+  // together would be too many.
+  virtual bool hold_body(size_t had, size_t has) = 0;
   virtual std::string new_id() = 0;
   virtual void ended(HttpSession& session) = 0;
 };
@@ -64,6 +67,8 @@ class HttpSession : public Wire, public std::enable_shared_from_this<HttpSession
   void on_read_end(Code code);
   void on_head();
   void dispatch();
+  bool hold_body();
+  void let_body_go();
   void fail(int status, std::string_view message);
   void bad_request(Code code);
   HttpRequest take_head() const;
@@ -88,6 +93,7 @@ class HttpSession : public Wire, public std::enable_shared_from_this<HttpSession
   bool reading_ = false;
   std::chrono::steady_clock::time_point body_began_;
   size_t lingered_ = 0;
+  size_t held_ = 0;  // bytes of the body, as the host knows them
 
   std::shared_ptr<Exchange> exchange_;       // the one under way
   std::string out_, in_flight_;              // to be written; being written

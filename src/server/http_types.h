@@ -31,6 +31,7 @@ struct HttpLimits {
   size_t head_bytes = 64u << 10;
   size_t head_fields = 100;
   size_t body_bytes = 32u << 20;
+  size_t all_body_bytes = 256u << 20;  // of all requests under way
   size_t connections = 1024;
   size_t send_buffer_bytes = 4u << 20;  // of a stream that is not read: past it, the client is gone
   std::chrono::milliseconds idle = std::chrono::seconds(75);      // between requests

@@ -171,8 +171,9 @@ std::string Server::new_id() {
 Response Server::refusal(int status, std::string_view message) {
   service_.metrics.count_answer(status);
   service_.log.write("bad_request", {{"status", status}, {"error", message}});
-  return error_response(ApiError(status, std::string(message), "", "bad_request"),
-                        ErrorShape::kOpenAi);
+  ApiError error(status, std::string(message), "", "bad_request");
+  if (status == 503) error = std::move(error).with_retry_after(kRetrySeconds);
+  return error_response(error, ErrorShape::kOpenAi);
 }
 
 std::optional<ApiError> Server::refused(const Exchange& exchange) const {
@@ -243,14 +244,36 @@ bool Server::admit(Exchange& exchange) {
     exchange.cache_group = key ? *key + 1 : 0;
     return true;
   }
-  exchange.facts.outcome = error->message();
-  if (error->status() == 401) exchange.headers.emplace_back("WWW-Authenticate", "Bearer");
-  if (error->status() == 405) {
+  refuse(exchange, *error);
+  return false;
+}
+
+bool Server::hold_body(size_t had, size_t has) {
+  const size_t all = body_bytes_ - had + has;
+  if (has > had && all > limits().all_body_bytes) return false;
+  body_bytes_ = all;
+  return true;
+}
+
+void Server::refuse(Exchange& exchange, const ApiError& error) {
+  exchange.facts.outcome = error.message();
+  std::chrono::milliseconds delay{0};
+  if (error.status() == 401) {
+    exchange.headers.emplace_back("WWW-Authenticate", "Bearer");
+    if (!exchange.request.authorization.empty()) {
+      delay = wrong_keys_.note(exchange.request.client, WrongKeys::Clock::now());
+    }
+  }
+  if (error.status() == 405) {
     exchange.headers.emplace_back("Allow",
                                   find_route(exchange.request.method, exchange.request.path).allow);
   }
-  exchange.respond(error_response(*error, error_shape(exchange.request.path)));
-  return false;
+  const auto response = error_response(error, error_shape(exchange.request.path));
+  if (delay.count() == 0) return exchange.respond(response);
+  const auto timer = std::make_shared<boost::asio::steady_timer>(service_.io, delay);
+  timer->async_wait([timer, response, waiting = exchange.shared_from_this()](Code) {
+    waiting->respond(response);
+  });
 }
 
 void Server::handle(std::shared_ptr<Exchange> exchange) {

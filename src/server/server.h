@@ -15,6 +15,7 @@
 #include "server/http_session.h"
 #include "server/router.h"
 #include "server/service.h"
+#include "server/wrong_keys.h"
 
 namespace heng::server {
 
@@ -49,6 +50,7 @@ class Server : private SessionHost {
   void handle(std::shared_ptr<Exchange> exchange) override;
   Response refusal(int status, std::string_view message) override;
   std::string new_id() override;
+  bool hold_body(size_t had, size_t has) override;
   void ended(HttpSession& session) override;
 
   void listen();
@@ -56,6 +58,7 @@ class Server : private SessionHost {
   void take(Tcp::socket socket);
   std::optional<ApiError> refused(const Exchange& exchange) const;
   bool answer_preflight(Exchange& exchange) const;
+  void refuse(Exchange& exchange, const ApiError& error);
   void add_cors(Exchange& exchange) const;
   void log_end(const Exchange& exchange);
   void load_first(const std::function<void()>& on_ready);
@@ -73,6 +76,8 @@ class Server : private SessionHost {
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   uint16_t port_ = 0;
   std::map<HttpSession*, std::weak_ptr<HttpSession>> sessions_;
+  size_t body_bytes_ = 0;  // of all requests under way
+  WrongKeys wrong_keys_;
   bool accepting_ = false;
   std::exception_ptr load_error_;
   End end_;

@@ -256,7 +256,8 @@ std::string endless() {
 }
 
 TEST(Gone, ClientsWorkStopsAtOnceWhateverItIsDoing) {
-  TinyServer server([](ServerOptions&, EngineOptions& engine) { engine.max_batch = 2; }, kLongContext);
+  TinyServer server([](ServerOptions&, EngineOptions& engine) { engine.max_batch = 2; },
+                    kLongContext);
   const auto idle = [&] {
     return server.reaches("heng:requests_running", 0, 5s) &&
            server.reaches("heng:requests_waiting", 0, 5s) && server.reaches("heng:streams", 0, 5s);
@@ -343,9 +344,12 @@ TEST(Stream, ThatIsNotReadIsEndedAndHoldsUpNobody) {
       },
       kLongContext);
   RawClient deaf = server.connect();
-  Json body = {
-      {"prompt", "hello"}, {"max_tokens", kLongReply}, {"ignore_eos", true}, {"stream", true},
-      {"n", 8},            {"logprobs", 20}};
+  Json body = {{"prompt", "hello"},
+               {"max_tokens", kLongReply},
+               {"ignore_eos", true},
+               {"stream", true},
+               {"n", 8},
+               {"logprobs", 20}};
   deaf.send(test::post_text("/v1/completions", body.dump()));
   const Answer other = server.post("/v1/completions", {{"prompt", "a"}, {"max_tokens", 4}});
   EXPECT_EQ(other.status, 200);
@@ -369,7 +373,8 @@ TEST(Drain, LetsRepliesEndAndTakesNoNew) {
 }
 
 TEST(Drain, CutsOffWhatTakesTooLong) {
-  TinyServer server([](ServerOptions& options, EngineOptions&) { options.drain = 50ms; }, kLongContext);
+  TinyServer server([](ServerOptions& options, EngineOptions&) { options.drain = 50ms; },
+                    kLongContext);
   RawClient stream = server.connect();
   stream.send(endless());
   ASSERT_TRUE(stream.read_until("data: "));
