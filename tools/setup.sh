@@ -8,9 +8,13 @@
 #   tools/setup.sh fuzz     the fuzz targets, each for FUZZ_SECONDS
 #   tools/setup.sh bench    the benchmarks
 #   tools/setup.sh bench-peer   our speed beside llama.cpp's
+#   tools/setup.sh bench-serve  heng serve under load beside llama-server
+#   tools/setup.sh soak     heng serve for a while, with clients that leave
+#   tools/setup.sh lm-eval  PyPI's lm_eval over heng serve
+#   tools/setup.sh sanitize tests of server, engine and grammar under sanitizers
 #   tools/setup.sh quality  what rounding does to scores on real text
 #
-# Environment: MODEL, PROMPT, HENG_MODELS, FUZZ_SECONDS, CTEST_ARGS, as `make help` tells them.
+# Environment: MODEL, PROMPT, HENG_MODELS, FUZZ_SECONDS, SOAK_REQUESTS, CTEST_ARGS, as `make help` tells them.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=tools/progress.sh
@@ -21,6 +25,7 @@ build="build"
 fuzz_build="build-fuzz"
 log=$build/setup.log
 model=${MODEL:-}
+lm_eval_version=0.4.9.1
 mkdir -p "$build"
 first=0  # a first run says of every step what it found
 [[ -x $build/heng ]] || first=1
@@ -199,6 +204,16 @@ step_clients() {
     "$(t "Check the network (PyPI), then run this again." "请检查网络（PyPI）后重试。")"
 }
 
+# lm_eval in an environment of its own: it brings much along, and no test needs it.
+step_lm_eval() {
+  local want="lm_eval[api]==$lm_eval_version" have=$build/lm-eval/requirement.txt
+  [[ -f $have && $(<"$have") == "$want" ]] && return
+  run_logged no_reader python3 -m venv --clear "$build/lm-eval" &&
+    run_logged no_reader "$build/lm-eval/bin/python3" -m pip install --quiet \
+      --disable-pip-version-check "$want" && echo "$want" >"$have" || step_failed "$log" \
+    "$(t "Check the network (PyPI), then run this again." "请检查网络（PyPI）后重试。")"
+}
+
 step_model() {
   step 3 model "$(t 'model       ' '模型        ')"
   [[ -n $model ]] && return
@@ -253,6 +268,23 @@ run_fuzz() {
   done
 }
 
+# Every test program of server, engine and grammar, once by each sanitizer. The golden tests of whole models
+# stay out: they compute the same as the small ones, for hours.
+run_sanitized() {
+  local kind dir program
+  for kind in thread address,undefined; do
+    dir=build-asan
+    [[ $kind == thread ]] && dir=build-tsan
+    configure "$dir" HENG_TESTS=ON HENG_SANITIZE="$kind" CMAKE_BUILD_TYPE=RelWithDebInfo
+    for program in grammar engine server; do
+      compile "$dir" "heng_${program}_tests"
+      echo "== $program, -fsanitize=$kind"
+      TSAN_OPTIONS=halt_on_error=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+        "$dir/tests/heng_${program}_tests" --gtest_brief=1 --gtest_filter='-*Golden*'
+    done
+  done
+}
+
 run_bench() {
   local program
   export HENG_BENCH_MODEL=$model  # whose tokenizer a benchmark measures
@@ -283,11 +315,35 @@ case $goal in
     step_model; step_ready
     exec python3 tools/bench_peer.py --heng "$build/heng" "$model"
     ;;
+  bench-serve)
+    step_packages build load
+    step_build heng
+    step_model; step_ready
+    exec python3 tools/bench_serve.py --heng "$build/heng" "$model"
+    ;;
+  soak)
+    step_packages build
+    step_build heng
+    step_model; step_ready
+    exec python3 tools/soak.py --heng "$build/heng" --requests "${SOAK_REQUESTS:-1000}" "$model"
+    ;;
+  lm-eval)
+    step_packages build test
+    step_build heng
+    step_lm_eval; step_model; step_ready
+    exec python3 tools/check_lm_eval.py --heng "$build/heng" --lm-eval "$build/lm-eval/bin/lm_eval" \
+      "$model"
+    ;;
+  sanitize)
+    step_packages build test
+    step_build heng
+    step_model; step_ready; run_sanitized
+    ;;
   quality)
     step_packages build
     step_build heng
     step_model; step_ready
     exec python3 tools/check_quality.py --heng "$build/heng" "$model"
     ;;
-  *) sed -n '2,13p' "$0"; exit 2 ;;
+  *) sed -n '2,17p' "$0"; exit 2 ;;
 esac
