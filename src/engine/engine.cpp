@@ -99,6 +99,7 @@ struct Engine::State {
     std::vector<RequestId> cancelled;
     {
       const std::lock_guard lock(mutex);
+      stats.queued += inbox.size();  // they wait all the time, for submit() too
       for (auto& sequence : inbox) scheduler.add(std::move(sequence));
       inbox.clear();
       cancelled.swap(cancels);
