@@ -22,6 +22,7 @@ class BpeTokenizer final : public Tokenizer {
     std::string own;
     if (!is_valid_utf8(text)) text = own = replace_invalid_utf8(text);
     std::vector<TokenId> ids;
+    parts_.bpe.expect(text.size());
     BpeScratch scratch;
     bool at_start = false;
     const auto name = [&](TokenId id) {

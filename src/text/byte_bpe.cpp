@@ -48,12 +48,12 @@ constexpr auto kLater = [](const auto& a, const auto& b) {
 ByteBpe::ByteBpe(Vocabulary vocabulary)
     : vocabulary_(std::move(vocabulary)), by_rank_(true), take_whole_(true) {
   index_plain_tokens();
-  make_linear(in_order());
 }
 
 ByteBpe::ByteBpe(Vocabulary vocabulary, const std::vector<Merge>& merges, WholePiece whole_piece,
                  Symbols symbols)
     : vocabulary_(std::move(vocabulary)),
+      list_(merges),
       by_rank_(false),
       take_whole_(whole_piece == WholePiece::kTakeToken),
       from_characters_(symbols == Symbols::kCharacters) {
@@ -64,7 +64,6 @@ ByteBpe::ByteBpe(Vocabulary vocabulary, const std::vector<Merge>& merges, WholeP
     merges_.insert(pair_key(merge.left, merge.right), {static_cast<uint32_t>(rank), merge.merged},
                    kAnyValue);
   }
-  make_linear(in_order(merges));
 }
 
 void ByteBpe::index_plain_tokens() {
@@ -87,52 +86,39 @@ void ByteBpe::index_plain_tokens() {
   }
 }
 
-bool ByteBpe::merges_from_all_bytes() const {
-  return !from_characters_ && has_all_bytes();
+void ByteBpe::expect(size_t text_bytes) const {
+  // About the text that is encoded in the time that making it takes.
+  constexpr size_t kMany = 1u << 20;
+  if (linear_->is_made || (linear_->expected_bytes += text_bytes) < kMany) return;
+  std::call_once(linear_->once, [this] {
+    linear_->bpe = make_linear();
+    linear_->is_made = true;
+  });
+}
+
+std::optional<LinearBpe> ByteBpe::make_linear() const {
+  if (from_characters_ || !has_all_bytes()) return std::nullopt;
+  BpeScratch scratch;
+  std::vector<TokenId> ids;
+  return LinearBpe::make(in_order(), [&](std::string_view bytes) {
+    ids.clear();
+    merge(bytes, scratch, ids);
+    return ids.size() == 1;
+  });
 }
 
 std::vector<LinearBpe::Token> ByteBpe::in_order() const {
   std::vector<LinearBpe::Token> tokens;
-  if (!merges_from_all_bytes()) return tokens;
   for (const TokenId id : byte_ids_) tokens.push_back({spelling(id), id});
-  for (size_t id = 0; id < vocabulary_.bytes.size(); ++id) {
+  for (const Merge& merge : list_) {
+    tokens.push_back({spelling(merge.merged), merge.merged, spelling(merge.left).size()});
+  }
+  for (size_t id = 0; by_rank_ && id < vocabulary_.bytes.size(); ++id) {
     const std::string& bytes = vocabulary_.bytes[id];
     if (vocabulary_.kinds[id] != TokenKind::kPlain || bytes.size() < 2) continue;
     tokens.push_back({bytes, static_cast<TokenId>(id)});
   }
   return tokens;
-}
-
-std::vector<LinearBpe::Token> ByteBpe::in_order(const std::vector<Merge>& merges) const {
-  std::vector<LinearBpe::Token> tokens;
-  if (!merges_from_all_bytes()) return tokens;
-  std::vector<int32_t> ranks(vocabulary_.bytes.size(), -1);
-  const auto push = [&](LinearBpe::Token token) {
-    int32_t& rank = ranks[static_cast<size_t>(token.id)];
-    if (rank >= 0) return false;
-    rank = static_cast<int32_t>(tokens.size());
-    tokens.push_back(token);
-    return true;
-  };
-  for (const TokenId id : byte_ids_) push({spelling(id), id});
-  for (const Merge& merge : merges) {
-    const int32_t left = ranks[static_cast<size_t>(merge.left)];
-    const int32_t right = ranks[static_cast<size_t>(merge.right)];
-    const bool in_turn = left >= 0 && right >= 0;
-    if (!in_turn || !push({spelling(merge.merged), merge.merged, left, right})) return {};
-  }
-  return tokens;
-}
-
-void ByteBpe::make_linear(const std::vector<LinearBpe::Token>& tokens) {
-  if (tokens.empty()) return;
-  BpeScratch scratch;
-  std::vector<TokenId> ids;
-  linear_ = LinearBpe::make(tokens, [&](std::string_view bytes) {
-    ids.clear();
-    merge(bytes, scratch, ids);
-    return ids.size() == 1;
-  });
 }
 
 bool ByteBpe::is_spelled(const Token& token, std::string_view bytes) const {
@@ -167,8 +153,8 @@ void ByteBpe::encode_piece(std::string_view piece, BpeScratch& scratch,
       return;
     }
   }
-  if (!linear_) return merge(piece, scratch, ids);
-  linear_->encode(piece, scratch.linear_, ids);
+  if (!linear_->is_made || !linear_->bpe) return merge(piece, scratch, ids);
+  linear_->bpe->encode(piece, scratch.linear_, ids);
   scratch.work.candidates = scratch.linear_.steps;
 }
 

@@ -37,44 +37,38 @@ std::optional<LinearBpe> LinearBpe::make(
     std::span<const Token> tokens, const std::function<bool(std::string_view)>& merges_to_itself) {
   LinearBpe made(tokens);
   for (size_t rank = 0; rank < tokens.size(); ++rank) {
-    const Token& token = tokens[rank];
-    if (made.tree_.longest(token.bytes).length == token.bytes.size()) {
-      return std::nullopt;
-    }
-    // A token that nothing before it makes never comes out of merging, or is made of later ones.
-    if (!made.add(token, static_cast<int32_t>(rank)) && merges_to_itself(token.bytes)) {
-      return std::nullopt;
-    }
+    // Of several merges that make one token the first that can happen always does.
+    if (!made.is_known(tokens[rank].bytes)) made.add(tokens[rank], static_cast<int32_t>(rank));
+  }
+  // What stayed unknown never comes out, or is made of later ones.
+  for (const Token& token : tokens) {
+    if (!made.is_known(token.bytes) && merges_to_itself(token.bytes)) return std::nullopt;
   }
   return made;
 }
 
-bool LinearBpe::add(const Token& token, int32_t rank) {
+bool LinearBpe::is_known(std::string_view bytes) const {
+  return tree_.longest(bytes).length == bytes.size();
+}
+
+void LinearBpe::add(const Token& token, int32_t rank) {
   Entry entry{token.id, rank, rank};
   if (static_cast<size_t>(rank) >= kBytes) {
-    if (!find_halves(token, entry)) return false;
+    if (!find_halves(token, entry)) return;
     entries_[static_cast<size_t>(entry.left)].rights |= bit_of(entry.right);
     pairs_.insert(pair_key(entry.left, entry.right), {rank}, kAnyValue);
   }
   entries_[static_cast<size_t>(rank)] = entry;
   lengths_[static_cast<size_t>(rank)] = static_cast<uint32_t>(token.bytes.size());
   tree_.set(token.bytes, rank);
-  return true;
 }
 
 bool LinearBpe::find_halves(const Token& token, Entry& entry) const {
   size_t steps = 0;
-  if (token.left >= 0) {
-    const auto is_known = [&](int32_t rank) {
-      return rank < entry.left && entries_[static_cast<size_t>(rank)].id >= 0;
-    };
-    if (!is_known(token.left) || !is_known(token.right)) return false;
-    entry.left = token.left;
-    entry.right = token.right;
-    return may_meet(token.left, token.right, steps);
-  }
-  for (size_t length = token.bytes.size(); length > 1;) {
-    const auto left = tree_.longest(token.bytes.substr(0, length - 1));
+  const size_t least = token.split > 0 ? token.split : 1;
+  for (size_t most = token.split > 0 ? token.split : token.bytes.size() - 1; most >= least;) {
+    const auto left = tree_.longest(token.bytes.substr(0, most));
+    if (left.length < least) return false;
     const std::string_view rest = token.bytes.substr(left.length);
     const auto right = tree_.longest(rest);
     if (right.length == rest.size() && may_meet(left.value, right.value, steps)) {
@@ -82,7 +76,7 @@ bool LinearBpe::find_halves(const Token& token, Entry& entry) const {
       entry.right = right.value;
       return true;
     }
-    length = left.length;
+    most = left.length - 1;
   }
   return false;
 }

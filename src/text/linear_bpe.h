@@ -21,12 +21,11 @@ namespace heng::text {
 
 class LinearBpe {
  public:
-  // A token and its place in the order of merges. The first 256 are the bytes, in order.
+  // What a merge makes. The first 256 are no merges but the bytes, in order.
   struct Token {
     std::string_view bytes;
     TokenId id;
-    // Index of the two tokens it is merged from; -1: whichever two they are. Unused for bytes.
-    int32_t left = -1, right = -1;
+    size_t split = 0;  // bytes of the left one of the two that merge; 0: whichever two they are
   };
   // Working memory of encode(), kept between pieces. One per thread.
   struct Scratch {
@@ -45,7 +44,7 @@ class LinearBpe {
   void encode(std::string_view piece, Scratch& scratch, std::vector<TokenId>& ids) const;
 
  private:
-  // A token is known by its rank: its index in the order of merges.
+  // A token is known by its rank: the index of the merge that makes it.
   struct Entry {
     TokenId id = -1;
     int32_t left = 0, right = 0;  // what it was merged from; of a byte: itself
@@ -56,8 +55,9 @@ class LinearBpe {
   };
 
   explicit LinearBpe(std::span<const Token> tokens);
-  // Whether token `rank` comes out of merging tokens before it; then it is known from now on.
-  bool add(const Token& token, int32_t rank);
+  // Makes `token` known, where it is made of two that are known.
+  void add(const Token& token, int32_t rank);
+  bool is_known(std::string_view bytes) const;
   bool find_halves(const Token& token, Entry& entry) const;
   // Whether merging leaves a cut between these two, where they stand side by side.
   bool may_meet(int32_t left, int32_t right, size_t& steps) const;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 
 #include "support/tiny_tokenizer.h"
@@ -46,17 +47,91 @@ Ids by_definition(const ByteBpe& bpe, std::string_view piece) {
   return ids;
 }
 
+constexpr size_t kManyBytes = 1u << 30;  // enough for the quick way
+
+std::string random_piece(std::mt19937& random, std::string_view letters, size_t most) {
+  std::string piece;
+  for (size_t n = 1 + random() % most; n > 0; --n) piece += letters[random() % letters.size()];
+  return piece;
+}
+
 TEST(ByteBpe, RanksMergeAsTheDefinitionSays) {
-  const ByteBpe bpe(plain_vocabulary(test::tiny_ranks()));
+  const ByteBpe merging(plain_vocabulary(test::tiny_ranks()));
+  const ByteBpe quick(plain_vocabulary(test::tiny_ranks()));
+  quick.expect(kManyBytes);
   std::mt19937 random(3);
   constexpr std::string_view kLetters = "aaaahello <|im_user\n1\xE4\xBD\xA0\xC3\xA9";
   for (int round = 0; round < 3000; ++round) {
-    std::string piece;
-    // Some short, some so long that a queue does the work.
-    for (size_t n = random() % (round % 2 ? 30 : 200); n > 0; --n)
-      piece += kLetters[random() % kLetters.size()];
-    if (bpe.find(piece) >= 0) continue;  // a piece that is a token is that token
-    ASSERT_EQ(encode(bpe, piece), by_definition(bpe, piece)) << testing::PrintToString(piece);
+    const std::string piece = random_piece(random, kLetters, round % 2 ? 30 : 200);
+    if (merging.find(piece) >= 0) continue;  // a piece that is a token is that token
+    const Ids want = by_definition(merging, piece);
+    ASSERT_EQ(encode(merging, piece), want) << testing::PrintToString(piece);
+    ASSERT_EQ(encode(quick, piece), want) << testing::PrintToString(piece);
+  }
+}
+
+std::vector<std::string> all_bytes() {
+  std::vector<std::string> tokens;
+  for (int b = 0; b < 256; ++b) tokens.push_back(std::string(1, static_cast<char>(b)));
+  return tokens;
+}
+
+// Vocabularies that nobody trained: tokens that never come out, that come out of later ones, that
+// end or begin inside a character.
+TEST(ByteBpe, TheQuickWayIsThatOfMergingWhateverTheRanks) {
+  std::mt19937 random(11);
+  for (int round = 0; round < 300; ++round) {
+    const std::string letters = round % 2 ? "ab" : "ab\xE4\xBD\xA0\xE4\xBD\xA1\xC3\xA9";
+    std::vector<std::string> tokens = all_bytes();
+    while (tokens.size() < 256 + 40) {
+      // Half of them of two tokens, as trained ones are.
+      const auto any = [&] {
+        return tokens[random() % 2 ? 256 + random() % (tokens.size() - 255) - 1
+                                   : uint8_t(letters[random() % letters.size()])];
+      };
+      const std::string token = random() % 2 ? any() + any() : random_piece(random, letters, 6);
+      if (token.size() < 40 && std::ranges::find(tokens, token) == tokens.end())
+        tokens.push_back(token);
+    }
+    const ByteBpe merging(plain_vocabulary(tokens)), quick(plain_vocabulary(tokens));
+    quick.expect(kManyBytes);
+    for (int n = 0; n < 100; ++n) {
+      const std::string piece = random_piece(random, letters, 40);
+      if (merging.find(piece) >= 0) continue;
+      const Ids want = by_definition(merging, piece);
+      ASSERT_EQ(encode(merging, piece), want) << round << " " << testing::PrintToString(piece);
+      ASSERT_EQ(encode(quick, piece), want) << round << " " << testing::PrintToString(piece);
+    }
+  }
+}
+
+TEST(ByteBpe, TheQuickWayIsThatOfMergingWhateverTheList) {
+  std::mt19937 random(12);
+  for (int round = 0; round < 300; ++round) {
+    const std::string letters = round % 2 ? "ab" : "ab\xE4\xBD\xA0";
+    std::vector<std::string> tokens = all_bytes();
+    std::vector<ByteBpe::Merge> merges;
+    while (merges.size() < 40) {
+      const auto any = [&]() -> TokenId {
+        if (random() % 2) return static_cast<uint8_t>(letters[random() % letters.size()]);
+        return static_cast<TokenId>(255 + random() % (tokens.size() - 255));
+      };
+      const TokenId left = any(), right = any();
+      const std::string merged = tokens[size_t(left)] + tokens[size_t(right)];
+      const auto known = std::ranges::find(tokens, merged) - tokens.begin();
+      if (merged.size() > 40 || (round % 3 && known < std::ssize(tokens))) continue;
+      if (known == std::ssize(tokens)) tokens.push_back(merged);
+      merges.push_back({left, right, static_cast<TokenId>(known)});
+    }
+    if (round % 5 == 0) std::ranges::shuffle(merges, random);
+    const ByteBpe merging(plain_vocabulary(tokens), merges, ByteBpe::WholePiece::kMerge);
+    const ByteBpe quick(plain_vocabulary(tokens), merges, ByteBpe::WholePiece::kMerge);
+    quick.expect(kManyBytes);
+    for (int n = 0; n < 100; ++n) {
+      const std::string piece = random_piece(random, letters, 40);
+      ASSERT_EQ(encode(quick, piece), encode(merging, piece))
+          << round << " " << testing::PrintToString(piece);
+    }
   }
 }
 
@@ -110,12 +185,15 @@ TEST(ByteBpe, ALongRunTakesWorkInProportionToItsLength) {
   const std::vector<ByteBpe::Merge> merges = {{'a', 'a', aa}, {aa, aa, aa + 1}};
   const ByteBpe listed(plain_vocabulary(test::tiny_ranks()), merges, ByteBpe::WholePiece::kMerge);
   const size_t n = 1 << 20;
-  for (const ByteBpe* bpe : {&ranks, &listed}) {
-    BpeWork work;
-    const Ids ids = encode(*bpe, std::string(n, 'a'), &work);
-    EXPECT_EQ(ids.size(), bpe == &ranks ? n / 8 : n / 4);
-    EXPECT_LE(work.merges, n);
-    EXPECT_LE(work.candidates, 3 * n);
+  for (const bool quick : {false, true}) {
+    for (const ByteBpe* bpe : {&ranks, &listed}) {
+      if (quick) bpe->expect(kManyBytes);
+      BpeWork work;
+      const Ids ids = encode(*bpe, std::string(n, 'a'), &work);
+      EXPECT_EQ(ids.size(), bpe == &ranks ? n / 8 : n / 4);
+      EXPECT_LE(work.merges, n);
+      EXPECT_LE(work.candidates, 3 * n);
+    }
   }
 }
 

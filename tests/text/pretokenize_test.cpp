@@ -59,6 +59,25 @@ TEST(Pretokenize, PiecesTogetherAreTheText) {
   }
 }
 
+// In a group the pattern is the same, and none of ours: the regular expression does all the work.
+TEST(Pretokenize, QuickPiecesAreThoseOfThePattern) {
+  const PieceSplitter quick = splitter("qwen2");
+  const PieceSplitter exact({FilePattern{"(?:" + std::string(qwen_pattern()) + ")", "test"}});
+  const std::vector<std::string> parts = {
+      "'",      "s",      "S",      "'re",    "'LL",    "ve",     "d",      "word",       "Ab",
+      "1",      "42",     " ",      "  ",     "\t",     "\n",     "\r",     "\r\n",       "\v",
+      "\f",     "!",      "...",    "#",      "\u4F60", "\u597D", "\uFF0C", "\u3002",     "\u2026",
+      "\u3000", "\u00A0", "\u00E9", "\u017F", "\uFF21", "\uFF11", "\u3042", "\U0001F600", "\u0301",
+      "\x1C",   "\x7F",   "\u9FA5", "\u9FA6", "\u2010", "\u2028", "\u3004", "\uFF08",     "\uFF1F"};
+  std::mt19937 random(6);
+  for (int round = 0; round < 20000; ++round) {
+    std::string text;
+    const size_t most = round % 2 ? parts.size() : 24;  // also texts of everyday characters alone
+    for (size_t n = random() % 12; n > 0; --n) text += parts[random() % most];
+    ASSERT_EQ(split(quick, text), split(exact, text)) << testing::PrintToString(text);
+  }
+}
+
 TEST(Pretokenize, LongRunsLoseNothing) {
   const size_t n = 4 << 20;
   for (const std::string_view name : pre_tokenizer_names()) {
