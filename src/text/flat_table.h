@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/huge_pages.h"
 #include "heng/tokenizer.h"
 
 namespace heng::text {
@@ -63,10 +64,10 @@ class FlatTable {
     return at;
   }
 
-  std::vector<Slot> slots_;
+  HugeVector<Slot> slots_;
   // A bit for each hash that was inserted: what is not in the table is mostly told by these, which
   // fit into a core's own cache.
-  std::vector<uint64_t> seen_;
+  HugeVector<uint64_t> seen_;
 };
 
 }  // namespace heng::text

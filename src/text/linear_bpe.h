@@ -62,7 +62,7 @@ class LinearBpe {
   // Whether merging leaves a cut between these two, where they stand side by side.
   bool may_meet(int32_t left, int32_t right, size_t& steps) const;
 
-  std::vector<Entry> entries_;     // index: rank
+  HugeVector<Entry> entries_;      // index: rank
   std::vector<uint32_t> lengths_;  // the same; bytes
   PrefixTree tree_;                // of the tokens' bytes; value: rank
   FlatTable<Pair> pairs_;          // key: left rank << 32 | right rank

@@ -101,9 +101,9 @@ class PrefixTree {
   }
   Node& free_place(Node& parent, uint32_t symbol);
 
-  Node root_;                 // of those that are not in first_
-  std::vector<Node> first_;   // index: character
-  std::vector<Node> places_;  // a node's children: a hash table of their own
+  Node root_;                // of those that are not in first_
+  HugeVector<Node> first_;   // index: character
+  HugeVector<Node> places_;  // a node's children: a hash table of their own
 };
 
 }  // namespace heng::text
