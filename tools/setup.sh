@@ -25,7 +25,7 @@ build="build"
 fuzz_build="build-fuzz"
 log=$build/setup.log
 model=${MODEL:-}
-lm_eval_version=0.4.9.1
+lm_eval_version=0.4.13
 mkdir -p "$build"
 first=0  # a first run says of every step what it found
 [[ -x $build/heng ]] || first=1

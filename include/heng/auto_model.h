@@ -43,6 +43,9 @@ struct AutoChatFormat {
   static std::shared_ptr<const ChatFormat> from_pretrained(const std::string& name_or_path,
                                                            std::string_view format = "",
                                                            const LoraFolders& loras = {});
+  // The chat_template of a model's own files, bytes as found; empty where there is none. Throws
+  // Error kNotFound, kCorrupt.
+  static std::string template_of(const std::string& name_or_path);
 };
 
 // A model with its KV cache. Not thread-safe: one conversation at a time.

@@ -95,6 +95,10 @@ std::shared_ptr<const ChatFormat> AutoChatFormat::from_pretrained(const std::str
       text::no_chat_format(std::filesystem::path(path / "").parent_path().filename().string()));
 }
 
+std::string AutoChatFormat::template_of(const std::string& name_or_path) {
+  return text::read_chat_files(resolve_model(name_or_path)).chat_template;
+}
+
 AutoModelForCausalLM AutoModelForCausalLM::from_pretrained(const std::string& name_or_path,
                                                            const LoadOptions& options) {
   return AutoModelForCausalLM(Model::load(resolve_model(name_or_path), options));

@@ -1,5 +1,7 @@
 #include "server/prompts.h"
 
+#include <algorithm>
+
 #include "base/message.h"
 #include "heng/auto_model.h"
 #include "server/api_error.h"
@@ -29,10 +31,8 @@ void set_length(Request& request, const ModelHost& host, std::optional<int64_t> 
 void hold_to_form(Request& request, ModelHost& host, const ChatFormat& format,
                   const ChatParts& chat) {
   const ToolSyntax syntax = format.tool_syntax();
-  if (chat.form.tools.offers()) {
-    for (std::string& text : tool_stop_texts(syntax)) {
-      request.generation.stop.push_back(std::move(text));
-    }
+  if (chat.form.tools.offers() && syntax == ToolSyntax::kReact) {
+    add_bare_stops(request.generation.stop);
   }
   const bool thought = format.thinks() && chat.think.value_or(true);
   auto constraint = host.forms().compile(chat.form, syntax, thought, request.generation.eos_ids);
@@ -44,6 +44,16 @@ void hold_to_form(Request& request, ModelHost& host, const ChatFormat& format,
 }
 
 }  // namespace
+
+void add_bare_stops(std::vector<std::string>& stops) {
+  const size_t n = stops.size();
+  for (size_t i = 0; i < n; ++i) {
+    const size_t begin = stops[i].find_first_not_of('\n');
+    if (begin == std::string::npos) continue;
+    const std::string bare = stops[i].substr(begin);
+    if (std::find(stops.begin(), stops.end(), bare) == stops.end()) stops.push_back(bare);
+  }
+}
 
 int64_t reply_tokens(size_t n_prompt, std::optional<int64_t> max_tokens, size_t most,
                      std::string_view param) {

@@ -29,6 +29,10 @@ struct ChatParts {
 };
 Request chat_request_for(ModelHost& host, const ChatParts& chat, NoRoom no_room);
 
+// Stops as Qwen's openai_api.py has them for replies that may call tools: each that begins with
+// line breaks without these too, as the text before it may have ended in them.
+void add_bare_stops(std::vector<std::string>& stops);
+
 // With what the tokenizer puts in front of a text; ids as they are.
 std::vector<TokenId> tokens_of(const Model& model, const TextOrIds& text, SpecialText special);
 
