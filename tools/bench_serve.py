@@ -2,7 +2,7 @@
 """`heng serve` under load beside llama.cpp's server on one model: the two take turns.
 
 usage: bench_serve.py MODEL.gguf [--heng build/heng] [--threads 2] [--runs 2] [--requests 64]
-                      [--no-peer] [--json]
+                      [--scenarios mixed,shared,one,beside] [--no-peer] [--json]
 
 What is measured, streams of 64 tokens at temperature 0:
   mixed     16 clients, prompts of 40 to 400 words
@@ -22,6 +22,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -31,6 +32,7 @@ import chat_load
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CHUNK = 512
+LOADS = ("mixed", "shared", "one")
 GOALS = {("mixed", "tokens_per_s"): ">= 4", ("mixed", "first_p95"): "<= 0.25",
          ("shared", "tokens_per_s"): ">= 8"}
 
@@ -108,11 +110,13 @@ def measure(command, a, is_peer):
     server = chat_load.Server(command)
     try:
         health = Health(server.port)
-        out = {"mixed": asyncio.run(load(server.port, 16, chat_load.prompts(a.requests), a.max_tokens)),
-               "shared": asyncio.run(load(server.port, 8, chat_load.prompts(
-                   a.requests, a.shared_words, 1), a.max_tokens)),
-               "one": asyncio.run(load(server.port, 1, chat_load.prompts(4, 0, 2), a.max_tokens))}
-        if not is_peer:
+        out = {}
+        for name, clients, texts in (("mixed", 16, chat_load.prompts(a.requests)),
+                                     ("shared", 8, chat_load.prompts(a.requests, a.shared_words, 1)),
+                                     ("one", 1, chat_load.prompts(4, 0, 2))):
+            if name in a.scenarios:
+                out[name] = asyncio.run(load(server.port, clients, texts, a.max_tokens))
+        if "beside" in a.scenarios and not is_peer:
             out["beside"] = asyncio.run(beside(server.port, a.long_words, 6 * a.max_tokens))
         out["health"] = health.end()
         return out
@@ -129,7 +133,7 @@ def print_table(ours, theirs, record):
     print(f"model     {record['model']} · commit {record['commit']} · medians of {record['runs']} "
           "alternating runs")
     print(f"{'':10}{'':16}{'heng':>9}{'llama-server':>14}{'ratio':>8}  goal")
-    for scenario in ("mixed", "shared", "one"):
+    for scenario in [name for name in LOADS if name in ours[0]]:
         for key, unit, scale in (("tokens_per_s", "tokens/s", 1), ("first_p50", "first p50 ms", 1e3),
                                  ("first_p95", "first p95 ms", 1e3), ("gap_p95", "gap p95 ms", 1e3)):
             our = median(ours, scenario, key)
@@ -141,8 +145,9 @@ def print_table(ours, theirs, record):
         failed = sum(run[scenario]["failures"] for run in ours)
         if failed:
             print(f"{scenario:10}{failed} requests failed: {ours[0][scenario]['failure']}")
-    gap = max(run["beside"]["gap_in_chunks"] for run in ours)
-    print(f"beside    longest gap     {gap:9.2f} chunks of {CHUNK} tokens (goal: 2)")
+    if "beside" in ours[0]:
+        gap = max(run["beside"]["gap_in_chunks"] for run in ours)
+        print(f"beside    longest gap     {gap:9.2f} chunks of {CHUNK} tokens (goal: 2)")
     if ours[0]["health"]:
         print(f"health    p99 ms          {1e3 * max(r['health']['p99'] for r in ours):9.1f} "
               f"of {sum(r['health']['n'] for r in ours)} (goal: 50)")
@@ -159,9 +164,11 @@ def main():
     parser.add_argument("--max-tokens", type=int, default=64)
     parser.add_argument("--shared-words", type=int, default=1000)
     parser.add_argument("--long-words", type=int, default=3700)
+    parser.add_argument("--scenarios", type=lambda text: text.split(","), default=[*LOADS, "beside"])
     parser.add_argument("--no-peer", action="store_true")
     parser.add_argument("--json", action="store_true")
     a = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # servers end with this program
 
     peer = None if a.no_peer else find_peer()
     if not peer and not a.no_peer:
@@ -186,7 +193,7 @@ def main():
         print(json.dumps({**record, "heng": ours, "peer": theirs}))
     else:
         print_table(ours, theirs, record)
-    return 1 if any(run[s]["failures"] for run in ours for s in ("mixed", "shared", "one")) else 0
+    return 1 if any(run[s]["failures"] for run in ours for s in LOADS if s in run) else 0
 
 
 if __name__ == "__main__":
