@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """`make soak` and `make bench-serve` in short form, over a tiny model."""
+import asyncio
 import json
 import os
 import pathlib
@@ -9,6 +10,8 @@ import sys
 import program
 
 TOOLS = pathlib.Path(__file__).resolve().parents[2] / "tools"
+sys.path.insert(0, str(TOOLS))
+import chat_load  # noqa: E402
 
 
 class Load(program.Case):
@@ -25,6 +28,39 @@ class Load(program.Case):
         said = self.run_tool("soak.py", "--requests", 200, "--stop-seconds", 5)
         self.assertIn("as alone", said)
         self.assertIn("KV blocks all there", said)
+
+    def test_the_end_lets_many_replies_end(self):
+        server = chat_load.Server([program.HENG, "serve", self.noise, "--drain", program.TIMEOUT,
+                                   "--log", "none", "--ctx", 8192])
+        body = {"prompt": "a", "max_tokens": 500, "ignore_eos": True, "temperature": 0}
+
+        async def stream(client):
+            try:
+                return await client.stream("/v1/completions", body)
+            finally:
+                client.close()
+
+        async def run():
+            clients = [await chat_load.Client(server.port).open() for _ in range(9)]
+            idle = await chat_load.Client(server.port).open()
+            alone = await stream(clients.pop())
+            streams = [asyncio.ensure_future(stream(client)) for client in clients]
+            while server.metric("heng:streams") == 0 and not all(s.done() for s in streams):
+                await asyncio.sleep(0)
+            server.process.terminate()
+            self.assertEqual(await asyncio.wait_for(idle.reader.read(), program.TIMEOUT), b"")
+            idle.close()
+            return alone, await asyncio.gather(*streams, return_exceptions=True)
+
+        alone, replies = asyncio.run(run())
+        self.assertEqual(server.process.wait(program.TIMEOUT), 0)
+        ended = [reply for reply in replies if isinstance(reply, chat_load.Reply) and reply.done]
+        self.assertTrue(ended)
+        for reply in ended:
+            self.assertEqual(reply.text, alone.text)
+        for reply in replies:  # sent too late: refused, not cut
+            if reply not in ended and isinstance(reply, chat_load.Reply):
+                self.assertEqual(reply.status, 503, reply.error)
 
     def test_load_has_figures_and_no_failures(self):
         said = json.loads(self.run_tool(
