@@ -16,6 +16,7 @@ Prints one line a part; exit status 1 where one fails.
 import argparse
 import asyncio
 import random
+import signal
 import sys
 import time
 
@@ -159,6 +160,7 @@ def main():
     parser.add_argument("--stop-seconds", type=float, default=0.25)
     parser.add_argument("--threads", type=int, default=2)
     a = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the server ends with this program
     server = chat_load.Server([a.heng, "serve", a.model, "--threads", a.threads, "--log", "none",
                                "--ctx", 2048, "--kv-tokens", KV_TOKENS])
     status = 0
