@@ -80,7 +80,17 @@ void ModelRegistry::shut_down() {
   if (thread_.joinable()) thread_.join();
   std::vector<std::shared_ptr<ModelHost>> gone;  // ended outside the lock
   const std::lock_guard lock(mutex_);
-  for (auto& [name, entry] : entries_) gone.push_back(std::exchange(entry.host, nullptr));
+  for (auto& [name, entry] : entries_) {
+    if (!entry.host) continue;
+    given_up_.push_back(entry.host);
+    gone.push_back(std::exchange(entry.host, nullptr));
+  }
+}
+
+bool ModelRegistry::is_empty() const {
+  const std::lock_guard lock(mutex_);
+  return std::all_of(given_up_.begin(), given_up_.end(),
+                     [](const std::weak_ptr<ModelHost>& host) { return host.expired(); });
 }
 
 const std::string* ModelRegistry::find(const std::string& name) const {

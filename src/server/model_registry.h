@@ -67,8 +67,10 @@ class ModelRegistry {
   void sweep();
   // Those who wait for a model get 503 from now on.
   void stop_loading();
-  // Ends the loading thread and gives all models up.
+  // Ends the loading thread and gives all models up. Replies under way hold theirs for a while:
+  // is_empty() says when the last one is gone.
   void shut_down();
+  bool is_empty() const;
 
  private:
   struct Entry {
@@ -100,6 +102,7 @@ class ModelRegistry {
   std::condition_variable work_came_;
   std::map<std::string, Entry> entries_;  // the set of names never changes
   std::deque<std::string> to_load_;
+  std::vector<std::weak_ptr<ModelHost>> given_up_;  // by shut_down
   bool stopping_ = false;
   std::thread thread_;
 };

@@ -110,9 +110,14 @@ void Server::load_first(const std::function<void()>& on_ready) {
 void Server::finish() {
   service_.workers.join();
   service_.models.shut_down();
-  // What the engines said at their end; nothing waits for more.
-  service_.io.restart();
-  service_.io.poll();
+  // Replies whose clients have left hold their engine until it has said that it stopped them; what
+  // an engine says comes by this loop, which must not go before them.
+  service_.jobs.stop_all();
+  const auto end = std::chrono::steady_clock::now() + kAfterCutOff;
+  do {
+    service_.io.restart();
+    service_.io.run_for(std::chrono::milliseconds(1));
+  } while (!service_.models.is_empty() && std::chrono::steady_clock::now() < end);
 }
 
 // Connections -------------------------------------------------------------------------------------
