@@ -71,6 +71,7 @@ void set_up(CLI::App& program, commands::Action& action) {
   commands::add_bench(program, action);
   commands::add_quantize(program, action);
   commands::add_serve(program, action);
+  commands::add_eval(program, action);
 }
 
 int usage_error(const CLI::App& program, const CLI::ParseError& error) {

@@ -2,7 +2,8 @@
 # folders that it stands on as well. One place holds who stands on whom: the calls in CMakeLists.txt.
 
 function(heng_folder name)
-  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cpp)
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cpp
+       ${PROJECT_SOURCE_DIR}/src/${name}/*/*.cpp)
   list(FILTER sources EXCLUDE REGEX "\\.isa\\.cpp$")
   add_library(heng_${name} OBJECT ${sources})
   target_include_directories(heng_${name} PUBLIC ${PROJECT_SOURCE_DIR}/src

@@ -32,5 +32,6 @@ void add_merge(CLI::App& program, Action& action);
 void add_bench(CLI::App& program, Action& action);
 void add_quantize(CLI::App& program, Action& action);
 void add_serve(CLI::App& program, Action& action);
+void add_eval(CLI::App& program, Action& action);
 
 }  // namespace heng::commands
