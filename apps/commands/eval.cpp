@@ -60,8 +60,8 @@ std::unique_ptr<eval::EngineAnswerer> load_answerer(const Options& o, const std:
   ModelOptions model{.model = name, .load = o.load};
   auto loaded = load_model(model, o.json ? Announce::kNo : Announce::kYes);
   return std::make_unique<eval::EngineAnswerer>(
-      loaded, eval::EngineAnswererOptions{
-                  .fingerprint = eval::model_fingerprint(resolve_model(name))});
+      loaded,
+      eval::EngineAnswererOptions{.fingerprint = eval::model_fingerprint(resolve_model(name))});
 }
 
 const eval::Protocol& chosen_protocol(const Options& o, const eval::Task& task, bool chat) {
@@ -88,11 +88,11 @@ Run run_one(const Options& o, eval::EngineAnswerer& answerer, const eval::Task& 
   store.begin(run.manifest);
   EvalProgress progress(task.name, answerer.name());
   const terminal::Interrupt interrupt;
-  run.finished = eval::ask_all(answerer, store, task, protocol, questions,
-                               [&](const eval::Progress& now) {
-                                 progress.update(now);
-                                 return !terminal::Interrupt::asked();
-                               });
+  run.finished =
+      eval::ask_all(answerer, store, task, protocol, questions, [&](const eval::Progress& now) {
+        progress.update(now);
+        return !terminal::Interrupt::asked();
+      });
   progress.finish();
   const auto answers = store.answers(task.name, protocol.name);
   run.result = eval::summarise(task, protocol, questions, answers, answerer.name());
@@ -115,8 +115,8 @@ int list_tasks() {
 int show_published(const Options& o) {
   for (const auto& built_in : eval::built_in_tasks()) {
     const auto task = eval::parse_task(built_in.text, built_in.name);
-    const bool wanted = o.tasks.empty() ||
-                        std::find(o.tasks.begin(), o.tasks.end(), task.name) != o.tasks.end();
+    const bool wanted =
+        o.tasks.empty() || std::find(o.tasks.begin(), o.tasks.end(), task.name) != o.tasks.end();
     if (wanted && !task.published.empty()) print_published(task);
   }
   return kDone;
@@ -192,8 +192,7 @@ void add_eval(CLI::App& program, Action& action) {
       ->delimiter(',')
       ->allow_extra_args(false)
       ->option_text("NAME,...");
-  command->add_option("--limit", o->choice.limit, text(Phrase::kOptionEvalLimit))
-      ->option_text("N");
+  command->add_option("--limit", o->choice.limit, text(Phrase::kOptionEvalLimit))->option_text("N");
   command->add_option("--shuffle-seed", o->choice.shuffle_seed, text(Phrase::kOptionEvalShuffle))
       ->option_text("N");
   command->add_flag("--by-subject", o->subjects, text(Phrase::kOptionEvalBySubject));

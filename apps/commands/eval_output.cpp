@@ -83,9 +83,7 @@ std::vector<std::string> header_row(const eval::RuleResult& first, bool has_rule
 }
 
 void print_notes(const eval::Result& result) {
-  const auto say = [](const std::string& line) {
-    terminal::note(line, terminal::Stream::kOut);
-  };
+  const auto say = [](const std::string& line) { terminal::note(line, terminal::Stream::kOut); };
   if (!result.has_key) say(text(Phrase::kEvalNoKey));
   if (result.n_problems > 0) {
     say(text(Phrase::kEvalProblems, result.model, with_commas(result.n_problems),
@@ -177,8 +175,7 @@ void print_published(const eval::Task& task) {
   print_table(rows);
 }
 
-void print_results(const eval::Task& task, std::span<const eval::Result> results,
-                   bool by_subject) {
+void print_results(const eval::Task& task, std::span<const eval::Result> results, bool by_subject) {
   const eval::Result& head = results.front();
   fmt::print("{}\n", text(Phrase::kEvalTitle, task.name, head.shots, head.protocol,
                           with_commas(head.n_questions)));
@@ -217,15 +214,20 @@ void print_results(const eval::Task& task, std::span<const eval::Result> results
   }
 }
 
-void append_answers(const std::string& file, const eval::Task& task,
-                    const eval::Protocol& protocol, const eval::Questions& questions,
-                    std::span<const eval::Kept> answers, const std::string& model) {
+void append_answers(const std::string& file, const eval::Task& task, const eval::Protocol& protocol,
+                    const eval::Questions& questions, std::span<const eval::Kept> answers,
+                    const std::string& model) {
   std::ofstream out = open_output(file, std::ios::app);
   for (const eval::Kept& kept : answers) {
     const eval::Question& question = questions.all.at(kept.question);
-    json value = {{"task", task.name},       {"protocol", protocol.name}, {"model", model},
-                  {"subject", kept.subject}, {"row", kept.row},           {"where", question.where},
-                  {"prompt", question.prompt}, {"prompt_tokens", kept.answer.prompt_tokens}};
+    json value = {{"task", task.name},
+                  {"protocol", protocol.name},
+                  {"model", model},
+                  {"subject", kept.subject},
+                  {"row", kept.row},
+                  {"where", question.where},
+                  {"prompt", question.prompt},
+                  {"prompt_tokens", kept.answer.prompt_tokens}};
     const auto wanted = question.fields.find(protocol.answer);
     if (wanted != question.fields.end()) value["answer"] = wanted->second;
     if (protocol.choices.empty()) {

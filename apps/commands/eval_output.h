@@ -38,9 +38,9 @@ void print_results(const eval::Task& task, std::span<const eval::Result> results
 
 // Appends a JSON object a question: prompt, what came, and each rule's verdict. Throws Error
 // kNotFound where the file cannot be written.
-void append_answers(const std::string& file, const eval::Task& task,
-                    const eval::Protocol& protocol, const eval::Questions& questions,
-                    std::span<const eval::Kept> answers, const std::string& model);
+void append_answers(const std::string& file, const eval::Task& task, const eval::Protocol& protocol,
+                    const eval::Questions& questions, std::span<const eval::Kept> answers,
+                    const std::string& model);
 
 // {"subject": {"id": "A", ...}, ...}, as the C-Eval site takes it. Throws as above.
 void write_submission(const std::string& file, const eval::Protocol& protocol,

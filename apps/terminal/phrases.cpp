@@ -15,6 +15,7 @@ struct Row {
 constexpr Row kTable[] = {
 #define HENG_PHRASE(key, en, zh) {en, zh},
 #include "terminal/phrases.inc"
+#include "terminal/eval_phrases.inc"
 #undef HENG_PHRASE
 };
 

@@ -20,6 +20,7 @@ void set_language(Language language);
 enum class Phrase {
 #define HENG_PHRASE(key, en, zh) key,
 #include "terminal/phrases.inc"
+#include "terminal/eval_phrases.inc"
 #undef HENG_PHRASE
 };
 

@@ -13,11 +13,11 @@
 namespace heng::eval {
 
 struct Query {
-  std::string prompt;
-  bool chat = false;                 // the prompt is a user's message
-  std::vector<std::string> choices;  // texts whose probability is asked for; empty: a reply
+  std::string prompt = {};
+  bool chat = false;                      // the prompt is a user's message
+  std::vector<std::string> choices = {};  // texts whose probability is asked for; empty: a reply
   size_t max_new_tokens = 0;
-  std::vector<std::string> stop;
+  std::vector<std::string> stop = {};
   size_t longest_prompt = 0, keep_tokens = 0;  // as Protocol has them
 };
 

@@ -92,8 +92,8 @@ class CsvParser {
 
 bool is_missing(std::string_view cell) {
   static constexpr std::array<std::string_view, 18> kMissing = {
-      "",     "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND",
-      "1.#QNAN", "<NA>", "N/A",   "NA",  "NULL",    "NaN",      "None", "n/a",  "nan"};
+      "",        "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND",
+      "1.#QNAN", "<NA>", "N/A",      "NA",  "NULL",    "NaN",      "None", "n/a",  "nan"};
   return cell == "null" || std::find(kMissing.begin(), kMissing.end(), cell) != kMissing.end();
 }
 

@@ -40,24 +40,25 @@ nlohmann::json EngineAnswerer::identity() const {
   const ModelInfo& info = model_->info();
   nlohmann::json loras = nlohmann::json::array();
   for (const LoraInfo& lora : info.loras) loras.push_back(lora.name);
-  return {{"model", info.name},
-          {"architecture", info.architecture},
-          {"files", options_.fingerprint},
-          {"stored_as", info.stored_as},
-          {"computed_as", info.computed_as},
-          {"activation_bits", info.activation_bits},
-          {"kv", info.kv_type},
-          {"isa", info.isa},
-          {"context", info.context},
-          {"loras", loras},
-          {"chat_format",
-           is_chat() ? std::string(model_->chat_format().name()) : std::string("none")}};
+  return {
+      {"model", info.name},
+      {"architecture", info.architecture},
+      {"files", options_.fingerprint},
+      {"stored_as", info.stored_as},
+      {"computed_as", info.computed_as},
+      {"activation_bits", info.activation_bits},
+      {"kv", info.kv_type},
+      {"isa", info.isa},
+      {"context", info.context},
+      {"loras", loras},
+      {"chat_format", is_chat() ? std::string(model_->chat_format().name()) : std::string("none")}};
 }
 
 Request EngineAnswerer::make_request(const Query& query, Answer& answer) const {
   const Tokenizer& tokenizer = model_->tokenizer();
   Request request;
-  request.generation.max_new_tokens = static_cast<int64_t>(std::max<size_t>(query.max_new_tokens, 1));
+  request.generation.max_new_tokens =
+      static_cast<int64_t>(std::max<size_t>(query.max_new_tokens, 1));
   request.generation.stop = query.stop;
   request.generation.eos_ids = model_->generation_config().eos_ids;
   request.generation.speculate = query.choices.empty() ? 8 : 0;

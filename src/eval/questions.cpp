@@ -63,9 +63,9 @@ void read_csv(const DataLayout& data, const std::string& text, const std::string
   }
   std::erase_if(rows, [&](const CsvRow& row) {
     if (row.cells.size() == columns.size()) return false;
-    out.malformed.push_back(malformed_row(file, row.line,
-                                          std::to_string(row.cells.size()) + " cells, expected " +
-                                              std::to_string(columns.size())));
+    out.malformed.push_back(malformed_row(
+        file, row.line,
+        std::to_string(row.cells.size()) + " cells, expected " + std::to_string(columns.size())));
     return true;
   });
   if (data.cells == Cells::kPandas) respell_as_pandas(rows);
@@ -140,8 +140,8 @@ void read_lines(const DataLayout& data, const fs::path& folder, Rows& out) {
       out.rows.resize(n);
     }
     if (lines.size() != n) {
-      throw Error(ErrorCode::kCorrupt, path + ": has " + std::to_string(lines.size()) +
-                                           " lines, " + first + " has " + std::to_string(n) + ".");
+      throw Error(ErrorCode::kCorrupt, path + ": has " + std::to_string(lines.size()) + " lines, " +
+                                           first + " has " + std::to_string(n) + ".");
     }
     for (size_t i = 0; i < n; ++i) {
       out.rows[i].row = i;
@@ -182,10 +182,10 @@ std::string beginning(const Task& task, const Protocol& protocol, const fs::path
   Rows examples = read_rows(task.data, folder, subject, {task.data.shots});
   malformed.insert(malformed.end(), examples.malformed.begin(), examples.malformed.end());
   if (examples.rows.size() < protocol.shots) {
-    throw Error(ErrorCode::kCorrupt,
-                fill_in(task.data.shots, head.fields) + ": has " +
-                    std::to_string(examples.rows.size()) + " worked examples, " +
-                    std::to_string(protocol.shots) + " are asked for.");
+    throw Error(ErrorCode::kCorrupt, fill_in(task.data.shots, head.fields) + ": has " +
+                                         std::to_string(examples.rows.size()) +
+                                         " worked examples, " + std::to_string(protocol.shots) +
+                                         " are asked for.");
   }
   for (size_t i = 0; i < protocol.shots; ++i) {
     add_subject_fields(examples.rows[i], subject);
@@ -240,17 +240,17 @@ Questions load_questions(const Task& task, const Protocol& protocol, const fs::p
   const fs::path folder = task_folder(task, data_folder);
   for (const auto& subject : choice.subjects) {
     if (std::find(task.subjects.begin(), task.subjects.end(), subject) == task.subjects.end()) {
-      throw Error(ErrorCode::kInvalidArgument, "--subjects: task " + task.name +
-                                                   " has no subject \"" + printable(subject) +
-                                                   "\".");
+      throw Error(
+          ErrorCode::kInvalidArgument,
+          "--subjects: task " + task.name + " has no subject \"" + printable(subject) + "\".");
     }
   }
   Questions questions;
   size_t index = 0;
   for (const auto& subject : task.subjects) {
-    const bool wanted = choice.subjects.empty() ||
-                        std::find(choice.subjects.begin(), choice.subjects.end(), subject) !=
-                            choice.subjects.end();
+    const bool wanted =
+        choice.subjects.empty() ||
+        std::find(choice.subjects.begin(), choice.subjects.end(), subject) != choice.subjects.end();
     if (!wanted) continue;
     const std::string start = beginning(task, protocol, folder, subject, questions.malformed);
     Rows rows = read_rows(task.data, folder, subject, task.data.questions);

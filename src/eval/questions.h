@@ -13,18 +13,18 @@
 namespace heng::eval {
 
 struct Question {
-  size_t index = 0;    // in the task, as its files have it
+  size_t index = 0;  // in the task, as its files have it
   std::string subject;
-  size_t row = 0;      // in its file, from 0
-  std::string where;   // "test/law.csv:17"
+  size_t row = 0;     // in its file, from 0
+  std::string where;  // "test/law.csv:17"
   Fields fields;
   std::string prompt;  // text to continue, or a user's message
 };
 
 struct QuestionChoice {
-  std::vector<std::string> subjects;  // empty: all
-  size_t limit = 0;                   // most of each subject; 0: all
-  std::optional<uint64_t> shuffle_seed;  // draws which; else the first ones
+  std::vector<std::string> subjects = {};     // empty: all
+  size_t limit = 0;                           // most of each subject; 0: all
+  std::optional<uint64_t> shuffle_seed = {};  // draws which; else the first ones
 };
 
 struct Questions {

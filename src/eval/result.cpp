@@ -71,7 +71,8 @@ std::vector<double> aggregate(const std::vector<Parts>& all, const BySubject& an
   for (const Parts& parts : all) {
     double sum = 0, weight = 0;
     for (const size_t s : parts.subjects) {
-      const double w = average == Average::kSubjects ? 1 : static_cast<double>(answers.right[s].size());
+      const double w =
+          average == Average::kSubjects ? 1 : static_cast<double>(answers.right[s].size());
       sum += w * means[s];
       weight += w;
     }
@@ -80,7 +81,9 @@ std::vector<double> aggregate(const std::vector<Parts>& all, const BySubject& an
   return values;
 }
 
-Interval in_percent(Interval interval) { return {100 * interval.low, 100 * interval.high}; }
+Interval in_percent(Interval interval) {
+  return {100 * interval.low, 100 * interval.high};
+}
 
 Figure count_figure(const std::vector<uint8_t>& right) {
   size_t k = 0;
@@ -230,8 +233,8 @@ std::string compare_in_words(const Result& first, const Result& second) {
            with_commas(only_second) + " by the second alone " + p;
   }
   const bool first_wins = only_first > only_second;
-  return (first_wins ? first.model : second.model) + " is better: " +
-         with_commas(first_wins ? only_first : only_second) +
+  return (first_wins ? first.model : second.model) +
+         " is better: " + with_commas(first_wins ? only_first : only_second) +
          " questions right that the other has wrong, " +
          with_commas(first_wins ? only_second : only_first) + " the other way " + p;
 }

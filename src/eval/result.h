@@ -33,7 +33,7 @@ struct Result {
   std::string task, title, protocol, model;
   size_t shots = 0;
   size_t n_questions = 0, n_answered = 0;
-  size_t n_problems = 0;      // questions without an answer: prompt too long, ...; they count as wrong
+  size_t n_problems = 0;  // questions without an answer: prompt too long, ...; they count as wrong
   size_t n_cut_prompts = 0;   // to Protocol::keep_tokens
   size_t n_cut_replies = 0;   // max_new_tokens came first
   bool has_key = true;        // the data says the right answers

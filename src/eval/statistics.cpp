@@ -8,10 +8,14 @@
 namespace heng::eval {
 namespace {
 
-double normal_below(double z) { return 0.5 * std::erfc(-z / std::sqrt(2.0)); }
+double normal_below(double z) {
+  return 0.5 * std::erfc(-z / std::sqrt(2.0));
+}
 
 // The chance that a chi-squared variable with one degree of freedom passes `x`.
-double chi2_above(double x) { return std::erfc(std::sqrt(x / 2)); }
+double chi2_above(double x) {
+  return std::erfc(std::sqrt(x / 2));
+}
 
 // The chance of at most k heads out of n tosses, and of exactly k.
 struct Tosses {
@@ -25,8 +29,8 @@ Tosses tosses(uint64_t k, uint64_t n) {
   Tosses result;
   for (uint64_t i = 0; i <= k; ++i) {
     if (i > 0) {
-      log_term += std::log(static_cast<long double>(n - i + 1)) -
-                  std::log(static_cast<long double>(i));
+      log_term +=
+          std::log(static_cast<long double>(n - i + 1)) - std::log(static_cast<long double>(i));
     }
     result.exactly = std::exp(log_term);
     result.at_most += result.exactly;
@@ -45,7 +49,8 @@ double percentile(const std::vector<double>& sorted, double p) {
 }  // namespace
 
 double normal_quantile(double p) {
-  // Bisection to a start, then Newton's steps: exact to the last bits, and called a few times a run.
+  // Bisection to a start, then Newton's steps: exact to the last bits, and called a few times a
+  // run.
   double low = -40, high = 40;
   for (int i = 0; i < 40; ++i) {
     const double middle = (low + high) / 2;

@@ -95,12 +95,14 @@ std::string difference(const json& kept, const json& wanted, const std::string& 
 
 }  // namespace
 
-void Store::Close::operator()(sqlite3* db) const { sqlite3_close(db); }
+void Store::Close::operator()(sqlite3* db) const {
+  sqlite3_close(db);
+}
 
 Store::Store(const std::filesystem::path& path) : path_(path) {
   sqlite3* db = nullptr;
-  const int code = sqlite3_open_v2(path.c_str(), &db,
-                                   SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr);
+  const int code =
+      sqlite3_open_v2(path.c_str(), &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr);
   db_.reset(db);
   if (code != SQLITE_OK) fail(code);
   sqlite3_busy_timeout(db, kBusyMilliseconds);

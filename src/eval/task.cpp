@@ -18,7 +18,8 @@ constexpr size_t kMostTokens = 1 << 20;
 // A path that stays inside the data folder.
 void check_path(YamlMap& map, const std::string& key, const std::string& path) {
   const std::filesystem::path parts(path);
-  const bool leaves = std::any_of(parts.begin(), parts.end(), [](const auto& p) { return p == ".."; });
+  const bool leaves =
+      std::any_of(parts.begin(), parts.end(), [](const auto& p) { return p == ".."; });
   if (leaves || parts.is_absolute() || path.find('\0') != std::string::npos) {
     map.fail(key, "leads out of the data folder");
   }
@@ -43,7 +44,8 @@ DataLayout read_data(YAML::Node node, std::string_view file) {
   check_path(map, "shots", data.shots);
   data.questions = map.texts_or_empty("questions");
   for (const auto& path : data.questions) check_path(map, "questions", path);
-  if (data.questions.empty() && data.format != DataFormat::kLines) map.fail("questions", "is not said");
+  if (data.questions.empty() && data.format != DataFormat::kLines)
+    map.fail("questions", "is not said");
   map.refuse_others();
   return data;
 }
@@ -71,9 +73,12 @@ void check_protocol(YamlMap& map, const Protocol& p, const DataLayout& data) {
   if (p.rules.empty()) map.fail("rules", "is not said: " + rule_names());
   for (const auto& name : p.rules) {
     const Rule* rule = find_rule(name);
-    if (!rule) map.fail("rules", "has \"" + printable(name) + "\", expected some of " + rule_names());
+    if (!rule)
+      map.fail("rules", "has \"" + printable(name) + "\", expected some of " + rule_names());
     if (rule->reads_letters == p.choices.empty()) {
-      map.fail("rules", printable(name) + (p.choices.empty() ? " needs choices" : " reads a reply, and choices have none"));
+      map.fail("rules",
+               printable(name) + (p.choices.empty() ? " needs choices"
+                                                    : " reads a reply, and choices have none"));
     }
   }
   if ((p.longest_prompt > 0) != (p.keep_tokens > 0) || p.keep_tokens > p.longest_prompt) {

@@ -32,7 +32,8 @@ void walk(std::string_view text, const OnText& on_text, const OnName& on_name) {
 
 std::vector<std::string> placeholders(std::string_view text) {
   std::vector<std::string> names;
-  walk(text, [](std::string_view) {}, [&](std::string_view name) { names.emplace_back(name); });
+  walk(
+      text, [](std::string_view) {}, [&](std::string_view name) { names.emplace_back(name); });
   return names;
 }
 

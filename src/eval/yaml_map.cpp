@@ -53,11 +53,13 @@ std::vector<std::string> yaml_texts(const YAML::Node& node, std::string_view fil
 
 YamlMap::YamlMap(YAML::Node node, std::string_view file, std::string_view what)
     : node_(std::move(node)), file_(file), what_(what) {
-  if (!node_.IsMap()) fail_at(node_, file_, std::string(what_) + " is no mapping of keys to values");
+  if (!node_.IsMap())
+    fail_at(node_, file_, std::string(what_) + " is no mapping of keys to values");
   std::set<std::string> seen;
   for (const auto& pair : node_) {
     const std::string key = yaml_text(pair.first, file_, "a key");
-    if (!seen.insert(key).second) fail_at(pair.first, file_, "key " + printable(key) + " is there twice");
+    if (!seen.insert(key).second)
+      fail_at(pair.first, file_, "key " + printable(key) + " is there twice");
   }
 }
 
@@ -75,7 +77,9 @@ YAML::Node YamlMap::need(const std::string& key) {
   return value;
 }
 
-std::string YamlMap::text(const std::string& key) { return yaml_text(need(key), file_, key); }
+std::string YamlMap::text(const std::string& key) {
+  return yaml_text(need(key), file_, key);
+}
 
 std::string YamlMap::text_or(const std::string& key, std::string_view otherwise) {
   const YAML::Node value = find(key);
@@ -92,8 +96,9 @@ size_t YamlMap::count_or(const std::string& key, size_t most, size_t otherwise) 
   if (!node.IsDefined()) return otherwise;
   size_t value = 0;
   if (!parse_whole(yaml_text(node, file_, key), value) || value > most) {
-    fail_at(node, file_, key + " is \"" + printable(node.Scalar()) + "\", expected 0 to " +
-                             std::to_string(most));
+    fail_at(
+        node, file_,
+        key + " is \"" + printable(node.Scalar()) + "\", expected 0 to " + std::to_string(most));
   }
   return value;
 }

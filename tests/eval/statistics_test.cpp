@@ -22,7 +22,8 @@ void expect_close(double value, const json& wanted, const std::string& what) {
   if (wanted.is_null()) {
     EXPECT_TRUE(std::isnan(value)) << what;
   } else {
-    EXPECT_NEAR(value, wanted.get<double>(), 1e-9 * std::abs(wanted.get<double>()) + 1e-300) << what;
+    EXPECT_NEAR(value, wanted.get<double>(), 1e-9 * std::abs(wanted.get<double>()) + 1e-300)
+        << what;
   }
 }
 

@@ -13,9 +13,13 @@ namespace {
 
 using Found = std::optional<size_t>;  // where the letter stands
 
-bool is_letter(char32_t c) { return c >= U'A' && c <= U'D'; }
+bool is_letter(char32_t c) {
+  return c >= U'A' && c <= U'D';
+}
 
-bool is_latin(char32_t c) { return (c >= U'a' && c <= U'z') || (c >= U'A' && c <= U'Z'); }
+bool is_latin(char32_t c) {
+  return (c >= U'a' && c <= U'z') || (c >= U'A' && c <= U'Z');
+}
 
 // Whether one of `words` stands at `at`; its length, 0 for none.
 size_t word_at(RunesView text, size_t at, std::initializer_list<RunesView> words) {
@@ -46,7 +50,8 @@ bool is_one_of(RunesView text, size_t at, RunesView set) {
 }
 
 Found next_letter(RunesView text, size_t from, size_t most) {
-  return within(text, from, most, [&](size_t at) { return at < text.size() && is_letter(text[at]); });
+  return within(text, from, most,
+                [&](size_t at) { return at < text.size() && is_letter(text[at]); });
 }
 
 // A letter alone, with no Latin letter beside it and no "=" behind: the first.
@@ -59,15 +64,17 @@ Found lone_letter(RunesView text) {
   return std::nullopt;
 }
 
-Found opening_letter(RunesView text, RunesView stops) {
-  if (text.empty() || !is_letter(text[0])) return std::nullopt;
-  if (is_end(text, 1) || is_one_of(text, 1, stops)) return 0;
+Found opening_letter(RunesView text, size_t at, RunesView stops) {
+  if (at >= text.size() || !is_letter(text[at])) return std::nullopt;
+  if (is_end(text, at + 1) || is_one_of(text, at + 1, stops)) return at;
   return std::nullopt;
 }
 
 // Chinese: "the answer is A", "choose A".
 
-bool is_verb_zh(RunesView text, size_t at) { return is_one_of(text, at, U"是为：:】"); }
+bool is_verb_zh(RunesView text, size_t at) {
+  return is_one_of(text, at, U"是选为：:】");
+}
 
 // The letter that a noun ("answer", "option") which ends at `from` is said to be.
 Found stated_behind_noun_zh(RunesView text, size_t from) {
@@ -92,12 +99,13 @@ Found stated_zh(RunesView text) {
   const auto ends_well = [&](size_t letter) {
     size_t at = letter + 1;
     at += word_at(text, at, {U"选项"});
-    return is_end(text, at) || is_one_of(text, at, U")。.，,．、ABCD");
+    return is_end(text, at) || is_one_of(text, at, U")。.，,．、ABCD：:）");
   };
   for (size_t at = 0; at < text.size(); ++at) {
     if (text[at] == U'选') {
-      const size_t verb = std::max<size_t>(1, word_at(text, at, {U"选择", U"选定"}));
-      const size_t letter = at + verb;
+      size_t letter = at + std::max<size_t>(1, word_at(text, at, {U"选择", U"选定"}));
+      if (is_one_of(text, letter, U"：:")) ++letter;
+      while (letter < text.size() && is_space(text[letter])) ++letter;
       if (letter < text.size() && is_letter(text[letter]) && ends_well(letter)) return letter;
     }
     const size_t noun = word_at(text, at, {U"答案", U"选项"});
@@ -110,7 +118,9 @@ Found stated_zh(RunesView text) {
 
 Found called_right_zh(RunesView text) {
   constexpr size_t kGap = 4;
-  const auto praised = [&](size_t at) { return word_at(text, at, {U"正确", U"对", U"符合"}) > 0; };
+  const auto praised = [&](size_t at) {
+    return word_at(text, at, {U"正确", U"对的", U"对，", U"对。", U"对：", U"符合"}) > 0;
+  };
   const auto is_denied = [&](size_t at) {
     return is_one_of(text, at, U"不非") && within(text, at + 1, kGap, praised);
   };
@@ -127,7 +137,9 @@ Found called_right_zh(RunesView text) {
 
 // English: "answer is A", "choose A".
 
-bool denied_at(RunesView text, size_t at) { return word_at(text, at, {U"n't", U"not"}) > 0; }
+bool denied_at(RunesView text, size_t at) {
+  return word_at(text, at, {U"n't", U"not"}) > 0;
+}
 
 bool stands_alone(RunesView text, size_t letter) {
   return is_word_edge(text, letter) && is_word_edge(text, letter + 1);
@@ -220,8 +232,7 @@ Runes without_question(Runes reply, RunesView question) {
   if (sentence != RunesView::npos) question.remove_prefix(sentence + 1);
   const size_t first_gap = question.find(U'_'), last_gap = question.rfind(U'_');
   const RunesView begin = question.substr(0, first_gap);
-  const RunesView end =
-      last_gap == RunesView::npos ? question : question.substr(last_gap + 1);
+  const RunesView end = last_gap == RunesView::npos ? question : question.substr(last_gap + 1);
   if (strip_spaces(begin).size() > kShort) reply = replace_all(reply, begin, U"答案是");
   if (strip_spaces(end).size() > kShort) reply = replace_all(reply, end, U"");
   return reply;
@@ -252,9 +263,10 @@ ReadChoice read_choice_zh(std::string_view reply, std::string_view question,
   for (const size_t i : longest_first(texts)) {
     text = replace_all(text, strip_end(texts[i], U'。'), Runes(1, U'A' + static_cast<char32_t>(i)));
   }
+  const size_t opened = is_one_of(text, 0, U"(（") ? 1 : 0;
   return read(text, texts,
-              {stated_zh(text), called_right_zh(text), opening_letter(text, U"。.，,．"),
-               lone_letter(text)});
+              {stated_zh(text), called_right_zh(text),
+               opening_letter(text, opened, U"。)）.，,．：:"), lone_letter(text)});
 }
 
 ReadChoice read_choice_en(std::string_view reply, const FourOptions& options) {
@@ -264,9 +276,9 @@ ReadChoice read_choice_en(std::string_view reply, const FourOptions& options) {
     text = replace_all_folded(text, strip_end(texts[i], U'.'),
                               Runes(1, U'A' + static_cast<char32_t>(i)));
   }
-  return read(text, texts,
-              {stated_en(text), called_right_en(text), opening_letter(text, U".,:"),
-               lone_letter(text)});
+  return read(
+      text, texts,
+      {stated_en(text), called_right_en(text), opening_letter(text, 0, U".,:"), lone_letter(text)});
 }
 
 }  // namespace heng::eval

@@ -48,7 +48,13 @@ class Pattern {
   std::vector<uint64_t> rows_;
 };
 
-// From `distance` insertions and deletions between texts of `total` characters together.
+// From `distance` insertions and deletions between texts of `total` characters together. rapidfuzz
+// computes it in two ways that differ in the last bit, and best options hang on it.
+double normal_similarity(size_t distance, size_t total) {
+  if (total == 0) return 100;
+  return 100 * (1 - static_cast<double>(distance) / static_cast<double>(total));
+}
+
 double similarity(size_t distance, size_t total) {
   if (total == 0) return 100;
   return 100 - 100 * static_cast<double>(distance) / static_cast<double>(total);
@@ -59,7 +65,9 @@ size_t distance_of(RunesView a, RunesView b) {
   return a.size() + b.size() - 2 * pattern.common_with(b);
 }
 
-double ratio(RunesView a, RunesView b) { return similarity(distance_of(a, b), a.size() + b.size()); }
+double ratio(RunesView a, RunesView b) {
+  return normal_similarity(distance_of(a, b), a.size() + b.size());
+}
 
 // The best of `part` against every stretch of its length of `whole`, and against shorter ones at
 // the ends.
@@ -69,7 +77,7 @@ double best_stretch(RunesView part, RunesView whole) {
   const auto try_stretch = [&](size_t begin, size_t end) {
     const RunesView stretch = whole.substr(begin, end - begin);
     const size_t total = part.size() + stretch.size();
-    best = std::max(best, similarity(total - 2 * pattern.common_with(stretch), total));
+    best = std::max(best, normal_similarity(total - 2 * pattern.common_with(stretch), total));
   };
   for (size_t n = 1; n < part.size(); ++n) {
     try_stretch(0, n);
@@ -155,19 +163,23 @@ Runes without_latin1(RunesView text) {
 
 Runes process_text(RunesView text) {
   Runes out;
-  for (const char32_t c : text) out += is_word(c) ? lower(c) : U' ';
+  for (const char32_t c : text) out += is_word(c) && c != U'_' ? lower(c) : U' ';
   return Runes(strip_spaces(out));
 }
 
-Runes process_query(RunesView text) { return process_text(without_latin1(process_text(text))); }
+Runes process_query(RunesView text) {
+  return process_text(without_latin1(process_text(text)));
+}
 
-Runes process_option(RunesView text) { return process_text(without_latin1(text)); }
+Runes process_option(RunesView text) {
+  return process_text(without_latin1(text));
+}
 
 double weighted_ratio(RunesView a, RunesView b) {
   constexpr double kTokenScale = 0.95;
   if (a.empty() || b.empty()) return 0;
-  const auto [shorter, longer] = std::minmax(a.size(), b.size());
-  const double longer_by = static_cast<double>(longer) / static_cast<double>(shorter);
+  const double longer_by = static_cast<double>(std::max(a.size(), b.size())) /
+                           static_cast<double>(std::min(a.size(), b.size()));
   const double whole = ratio(a, b);
   const Words words_a = words_of(a), words_b = words_of(b);
   if (longer_by < 1.5) return std::max(whole, token_ratio(words_a, words_b) * kTokenScale);

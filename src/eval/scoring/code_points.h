@@ -14,10 +14,10 @@ using RunesView = std::u32string_view;
 Runes to_runes(std::string_view text);
 std::string to_utf8(RunesView runes);
 
-bool is_word(char32_t c);        // \w: letters and numbers of any script, "_"
-bool is_space(char32_t c);       // str.isspace(), which is \s
-bool is_digit(char32_t c);       // \d: decimal digits of any script
-char32_t lower(char32_t c);      // the simple lower case
+bool is_word(char32_t c);    // \w: letters and numbers of any script, "_"
+bool is_space(char32_t c);   // str.isspace(), which is \s
+bool is_digit(char32_t c);   // \d: decimal digits of any script
+char32_t lower(char32_t c);  // the simple lower case
 // The same for characters that re.IGNORECASE takes for one.
 char32_t fold_case(char32_t c);
 

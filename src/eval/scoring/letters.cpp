@@ -8,7 +8,9 @@
 namespace heng::eval {
 namespace {
 
-float as_bf16(float value) { return bf16_to_float(float_to_bf16(value)); }
+float as_bf16(float value) {
+  return bf16_to_float(float_to_bf16(value));
+}
 
 template <typename Round>
 std::vector<float> softmax_at(std::span<const float> logits, std::span<const int32_t> ids,
