@@ -31,6 +31,7 @@ struct Options {
   std::vector<std::string> tasks;
   std::string protocol, data, out, answers_file, submission_file;
   eval::QuestionChoice choice;
+  eval::Shut shut = eval::Shut::kBubblewrap;
   bool list = false, published = false, json = false, subjects = false;
 };
 
@@ -80,12 +81,15 @@ Run run_one(const Options& o, eval::EngineAnswerer& answerer, const eval::Task& 
   const eval::Protocol& protocol = chosen_protocol(o, task, answerer.is_chat());
   const auto questions = eval::load_questions(task, protocol, data_folder(o), o.choice);
   Run run;
-  run.manifest = eval::run_manifest(answerer, task, protocol,
-                                    {.choice = o.choice, .version = HENG_VERSION}, questions);
+  run.manifest =
+      eval::run_manifest(answerer, task, protocol,
+                         {.choice = o.choice, .version = HENG_VERSION, .shut = o.shut}, questions);
   fs::create_directories(runs_folder(o));
   run.file = runs_folder(o) / eval::run_file_name(run.manifest);
   eval::Store store(run.file);
   store.begin(run.manifest);
+  std::optional<eval::Sandbox> sandbox;
+  if (eval::runs_code(protocol)) sandbox.emplace(o.shut);
   EvalProgress progress(task.name, answerer.name());
   const terminal::Interrupt interrupt;
   run.finished =
@@ -195,6 +199,15 @@ void add_eval(CLI::App& program, Action& action) {
   command->add_option("--limit", o->choice.limit, text(Phrase::kOptionEvalLimit))->option_text("N");
   command->add_option("--shuffle-seed", o->choice.shuffle_seed, text(Phrase::kOptionEvalShuffle))
       ->option_text("N");
+  command
+      ->add_option_function<std::string>(
+          "--sandbox",
+          [o](const std::string& name) {
+            o->shut = name == "bubblewrap" ? eval::Shut::kBubblewrap : eval::Shut::kRlimitsOnly;
+          },
+          text(Phrase::kOptionEvalSandbox))
+      ->check(CLI::IsMember({"bubblewrap", "rlimit-only"}))
+      ->option_text("bubblewrap|rlimit-only");
   command->add_flag("--by-subject", o->subjects, text(Phrase::kOptionEvalBySubject));
   command->add_flag("--list", o->list, text(Phrase::kOptionEvalList));
   command->add_flag("--published", o->published, text(Phrase::kOptionEvalPublished));

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/message.h"
 #include "eval/csv.h"
+#include "eval/scoring/humaneval.h"
 #include "eval/statistics.h"
 
 namespace heng::eval {
@@ -40,7 +41,7 @@ std::string malformed_row(const std::string& file, size_t line, const std::strin
   return file + ":" + std::to_string(line) + ": " + problem;
 }
 
-void read_csv(const DataLayout& data, const std::string& text, const std::string& file, Rows& out) {
+void read_csv(const DataLayout& data, std::string_view text, const std::string& file, Rows& out) {
   std::vector<CsvRow> rows = parse_csv(text, file);
   std::vector<std::string> columns;
   if (data.header) {
@@ -85,13 +86,12 @@ std::string field_text(const Json& value) {
   return value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-void read_jsonl(const DataLayout& data, const std::string& text, const std::string& file,
-                Rows& out) {
+void read_jsonl(const DataLayout& data, std::string_view text, const std::string& file, Rows& out) {
   size_t line_number = 0, row = 0;
   for (size_t at = 0; at < text.size();) {
     size_t end = text.find('\n', at);
-    if (end == std::string::npos) end = text.size();
-    const std::string_view line = std::string_view(text).substr(at, end - at);
+    if (end == std::string_view::npos) end = text.size();
+    const std::string_view line = text.substr(at, end - at);
     at = end + 1;
     ++line_number;
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
@@ -172,6 +172,14 @@ void add_subject_fields(Question& question, const std::string& subject) {
   question.fields["subject_words"] = words_of(subject);
 }
 
+// What Qwen's chat prompt for HumanEval says of a function, where the data has functions.
+void add_function_fields(Question& question) {
+  const auto prompt = question.fields.find("prompt"), entry = question.fields.find("entry_point");
+  if (prompt == question.fields.end() || entry == question.fields.end()) return;
+  question.fields["signature"] = humaneval_signature(prompt->second, entry->second);
+  question.fields["docstring"] = humaneval_docstring(prompt->second);
+}
+
 // What stands in front of every question of a subject.
 std::string beginning(const Task& task, const Protocol& protocol, const fs::path& folder,
                       const std::string& subject, std::vector<std::string>& malformed) {
@@ -206,10 +214,17 @@ std::vector<size_t> chosen_rows(size_t n, const QuestionChoice& choice) {
 
 }  // namespace
 
+Rows parse_rows(const DataLayout& data, std::string_view text, const std::string& file) {
+  Rows rows;
+  data.format == DataFormat::kCsv ? read_csv(data, text, file, rows)
+                                  : read_jsonl(data, text, file, rows);
+  return rows;
+}
+
 Rows read_rows(const DataLayout& data, const fs::path& folder, const std::string& subject,
                const std::vector<std::string>& paths) {
-  Rows rows;
   if (data.format == DataFormat::kLines) {
+    Rows rows;
     read_lines(data, folder, rows);
     return rows;
   }
@@ -219,10 +234,7 @@ Rows read_rows(const DataLayout& data, const fs::path& folder, const std::string
     file = fill_in(path, names);
     if (fs::exists(folder / file)) break;
   }
-  const std::string text = read_data_file(folder / file);
-  data.format == DataFormat::kCsv ? read_csv(data, text, file, rows)
-                                  : read_jsonl(data, text, file, rows);
-  return rows;
+  return parse_rows(data, read_data_file(folder / file), file);
 }
 
 fs::path task_folder(const Task& task, const fs::path& data_folder) {
@@ -260,6 +272,7 @@ Questions load_questions(const Task& task, const Protocol& protocol, const fs::p
       Question& question = rows.rows[i];
       question.index = index++;
       add_subject_fields(question, subject);
+      add_function_fields(question);
       question.prompt = start + fill_in(protocol.prompt, question.fields);
       questions.all.push_back(std::move(question));
     }

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "eval/task.h"
@@ -37,6 +38,8 @@ struct Rows {
   std::vector<Question> rows;
   std::vector<std::string> malformed;
 };
+// Of a text in CSV or JSON Lines; `file` names it. Throws Error kCorrupt.
+Rows parse_rows(const DataLayout& data, std::string_view text, const std::string& file);
 Rows read_rows(const DataLayout& data, const std::filesystem::path& folder,
                const std::string& subject, const std::vector<std::string>& paths);
 

@@ -120,9 +120,51 @@ std::vector<Figure> figures_of(const std::vector<Parts>& all, const BySubject& a
   return figures;
 }
 
+// BLEU of all pairs, its interval by drawing pairs with replacement.
+Figure bleu_figure(const std::vector<BleuCounts>& pairs) {
+  const auto score_of = [&](const auto& index) {
+    BleuCounts sum;
+    for (size_t i = 0; i < pairs.size(); ++i) sum += pairs[index(i)];
+    return bleu_of(sum, false).score;
+  };
+  Figure figure{score_of([](size_t i) { return i; }), {}, pairs.size()};
+  constexpr size_t kRounds = 1000;
+  Random random(kBootstrapSeed);
+  std::vector<double> drawn;
+  for (size_t round = 0; round < kRounds; ++round) {
+    drawn.push_back(score_of([&](size_t) { return random.below(pairs.size()); }));
+  }
+  std::sort(drawn.begin(), drawn.end());
+  figure.interval = {drawn[kRounds * 25 / 1000], drawn[kRounds * 975 / 1000 - 1]};
+  return figure;
+}
+
+RuleResult bleu_result(const Rule& rule, const Protocol& protocol, const Questions& questions,
+                       std::span<const Kept> answers) {
+  RuleResult result;
+  result.rule = rule.name;
+  result.right.assign(questions.all.size(), false);
+  if (questions.all.empty()) return result;
+  std::vector<std::string> hypotheses(questions.all.size());
+  for (const Kept& kept : answers) {
+    if (kept.question >= questions.all.size()) continue;
+    hypotheses[kept.question] = rule.read(questions.all[kept.question], protocol, kept).read;
+  }
+  std::vector<BleuCounts> pairs;
+  for (const Question& question : questions.all) {
+    const auto found = question.fields.find(protocol.answer);
+    const std::string_view reference =
+        found == question.fields.end() ? std::string_view() : std::string_view(found->second);
+    pairs.push_back(bleu_counts(hypotheses[question.index], reference, *rule.bleu));
+  }
+  result.all = bleu_figure(pairs);
+  return result;
+}
+
 RuleResult apply_rule(const Task& task, const Protocol& protocol, const Questions& questions,
                       std::span<const Kept> answers, const std::string& name) {
   const Rule& rule = *find_rule(name);
+  if (rule.bleu) return bleu_result(rule, protocol, questions, answers);
   RuleResult result;
   result.rule = name;
   result.right.assign(questions.all.size(), false);

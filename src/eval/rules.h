@@ -2,10 +2,12 @@
 // does. A run is scored under every rule of its protocol.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "eval/questions.h"
+#include "eval/scoring/bleu.h"
 #include "eval/store.h"
 
 namespace heng::eval {
@@ -19,8 +21,10 @@ struct Verdict {
 struct Rule {
   std::string_view name, about;
   bool reads_letters = false;  // needs probabilities of choices
-  bool runs_code = false;      // what it reads is a program: right is what the sandbox said
-  bool is_bleu = false;        // a figure of all answers together: right is not said
+  // What is read continues the question's prompt as a program: right is what the sandbox said.
+  bool runs_code = false;
+  // A figure of all answers together: what is read is a hypothesis, right is not said.
+  std::optional<BleuTokens> bleu = std::nullopt;
   Verdict (*read)(const Question& question, const Protocol& protocol, const Kept& kept) = nullptr;
 };
 

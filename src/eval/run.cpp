@@ -45,6 +45,17 @@ Query query_of(const Question& question, const Protocol& protocol) {
           .keep_tokens = protocol.keep_tokens};
 }
 
+// What the tests say of a reply's function.
+std::string run_code(const Sandbox& sandbox, const Question& question, const Protocol& protocol,
+                     const Kept& kept) {
+  const std::string& prompt = question.fields.at("prompt");
+  const std::string completion = find_rule(protocol.rules[0])->read(question, protocol, kept).read;
+  return sandbox.judge({.setup = prompt,
+                        .code = prompt + completion,
+                        .entry = question.fields.at("entry_point"),
+                        .checks = question.fields.at("test")});
+}
+
 // Keeps the running figures beside the store.
 class Tally {
  public:
@@ -82,16 +93,18 @@ json run_manifest(const Answerer& answerer, const Task& task, const Protocol& pr
                   const RunSettings& settings, const Questions& questions) {
   json choice = {{"limit", settings.choice.limit}, {"subjects", settings.choice.subjects}};
   if (settings.choice.shuffle_seed) choice["shuffle_seed"] = *settings.choice.shuffle_seed;
-  return {{"heng", settings.version},
-          {"task", task.name},
-          {"protocol", protocol.name},
-          {"rules", protocol.rules},
-          {"questions", questions.all.size()},
-          {"questions_sha256", questions_hash(questions, protocol)},
-          {"choice", choice},
-          {"max_new_tokens", protocol.choices.empty() ? protocol.max_new_tokens : 0},
-          {"stop", protocol.stop},
-          {"answerer", answerer.identity()}};
+  json manifest = {{"heng", settings.version},
+                   {"task", task.name},
+                   {"protocol", protocol.name},
+                   {"rules", protocol.rules},
+                   {"questions", questions.all.size()},
+                   {"questions_sha256", questions_hash(questions, protocol)},
+                   {"choice", choice},
+                   {"max_new_tokens", protocol.choices.empty() ? protocol.max_new_tokens : 0},
+                   {"stop", protocol.stop},
+                   {"answerer", answerer.identity()}};
+  if (runs_code(protocol)) manifest["sandbox"] = shut_name(settings.shut);
+  return manifest;
 }
 
 std::string run_file_name(const json& manifest) {
@@ -102,8 +115,13 @@ std::string run_file_name(const json& manifest) {
          sha256_hex(manifest.dump()).substr(0, 8) + ".sqlite";
 }
 
+bool runs_code(const Protocol& protocol) {
+  return find_rule(protocol.rules[0])->runs_code;
+}
+
 bool ask_all(Answerer& answerer, Store& store, const Task& task, const Protocol& protocol,
-             const Questions& questions, const std::function<bool(const Progress&)>& on_progress) {
+             const Questions& questions, const Sandbox* sandbox,
+             const std::function<bool(const Progress&)>& on_progress) {
   Tally tally(protocol, questions);
   std::set<size_t> answered;
   for (const Kept& kept : store.answers(task.name, protocol.name)) {
@@ -124,6 +142,9 @@ bool ask_all(Answerer& answerer, Store& store, const Task& task, const Protocol&
   answerer.answer(queries, [&](size_t index, Answer answer) {
     const Question& question = *asked[index];
     Kept kept{question.index, 0, question.subject, question.row, std::move(answer), ""};
+    if (sandbox && kept.answer.problem.empty()) {
+      kept.verdict = run_code(*sandbox, question, protocol, kept);
+    }
     store.add(task.name, protocol.name, kept);
     tally.count(question, kept);
     go_on = on_progress(tally.progress());

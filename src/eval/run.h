@@ -8,6 +8,7 @@
 
 #include "eval/answerer.h"
 #include "eval/questions.h"
+#include "eval/sandbox.h"
 #include "eval/store.h"
 #include "eval/task.h"
 
@@ -23,7 +24,8 @@ struct Progress {
 
 struct RunSettings {
   QuestionChoice choice;
-  std::string version;  // the program's
+  std::string version;            // the program's
+  Shut shut = Shut::kBubblewrap;  // how code of replies is shut in, where a rule runs it
 };
 
 // What must be the same for a run to be continued or repeated.
@@ -33,8 +35,12 @@ nlohmann::json run_manifest(const Answerer& answerer, const Task& task, const Pr
 // "cmmlu-qwen-base-Qwen-7B-1f3a9c02.sqlite": the same for the same manifest.
 std::string run_file_name(const nlohmann::json& manifest);
 
+// Whether a rule of the protocol runs the code of replies: ask_all needs a sandbox then.
+bool runs_code(const Protocol& protocol);
+
 // Returns false where `on_progress` did, which stops the run. Throws Error as Answerer and Store.
 bool ask_all(Answerer& answerer, Store& store, const Task& task, const Protocol& protocol,
-             const Questions& questions, const std::function<bool(const Progress&)>& on_progress);
+             const Questions& questions, const Sandbox* sandbox,
+             const std::function<bool(const Progress&)>& on_progress);
 
 }  // namespace heng::eval

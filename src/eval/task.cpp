@@ -50,13 +50,21 @@ DataLayout read_data(YAML::Node node, std::string_view file) {
   return data;
 }
 
-// Placeholders must be fields of the data.
+// Whether {name} stands for something: a field of the data, or what is made of them.
+bool is_known_name(const std::string& name, const DataLayout& data) {
+  const auto has = [&](std::string_view wanted) {
+    return std::any_of(data.fields.begin(), data.fields.end(),
+                       [&](const auto& field) { return field.first == wanted; });
+  };
+  if (name == "subject" || name == "subject_words") return true;
+  if (name == "signature" || name == "docstring") return has("prompt") && has("entry_point");
+  return has(name);
+}
+
 void check_template(YamlMap& map, const std::string& key, const std::string& text,
                     const DataLayout& data) {
   for (const std::string& name : placeholders(text)) {
-    const auto is_it = [&](const auto& field) { return field.first == name; };
-    if (name != "subject" && name != "subject_words" &&
-        std::none_of(data.fields.begin(), data.fields.end(), is_it)) {
+    if (!is_known_name(name, data)) {
       map.fail(key, "asks for {" + printable(name) + "}, which is no field of the data");
     }
   }
@@ -79,6 +87,12 @@ void check_protocol(YamlMap& map, const Protocol& p, const DataLayout& data) {
       map.fail("rules",
                printable(name) + (p.choices.empty() ? " needs choices"
                                                     : " reads a reply, and choices have none"));
+    }
+  }
+  for (const char* field : {"prompt", "entry_point", "test"}) {
+    const Rule* rule = find_rule(p.rules[0]);
+    if (rule->runs_code && !is_known_name(field, data)) {
+      map.fail("rules", std::string("run code: the data needs a field ") + field);
     }
   }
   if ((p.longest_prompt > 0) != (p.keep_tokens > 0) || p.keep_tokens > p.longest_prompt) {

@@ -65,6 +65,7 @@ TEST(Phrases, SaySomethingInBothLanguagesWithTheSameGaps) {
   const std::vector<const char*> keys = {
 #define HENG_PHRASE(key, en, zh) #key,
 #include "terminal/phrases.inc"
+#include "terminal/eval_phrases.inc"
 #undef HENG_PHRASE
   };
   const auto gaps = [](const char* text) {

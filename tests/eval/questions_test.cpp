@@ -96,6 +96,26 @@ TEST(Prompts, AreThoseOfTheOriginalByteForByte) {
   }
 }
 
+TEST(Prompts, OfGsm8kAndHumanEvalAreThoseOfTheOriginal) {
+  HENG_NEEDS_GOLDEN("eval/prompts_gsm8k.jsonl");
+  const fs::path data = test::golden_dir().parent_path() / "data";
+  const Task gsm8k = find_task("gsm8k"), humaneval = find_task("humaneval");
+  const Questions base = load_questions(gsm8k, gsm8k.protocol("qwen-base"), data, {});
+  const Questions chat = load_questions(gsm8k, gsm8k.protocol("qwen-chat"), data, {});
+  for (const json& row : test::read_jsonl(test::golden_dir() / "eval/prompts_gsm8k.jsonl")) {
+    const size_t doc = row["doc"];
+    EXPECT_EQ(base.all.at(doc).prompt, row["base_8shot"].get<std::string>());
+    EXPECT_EQ(chat.all.at(doc).prompt, row["user_0shot"].get<std::string>());
+  }
+  const Questions code = load_questions(humaneval, humaneval.protocol("qwen-chat"), data, {});
+  size_t i = 0;
+  for (const json& row :
+       test::read_jsonl(test::golden_dir() / "eval/prompts_humaneval_chat.jsonl")) {
+    EXPECT_EQ(code.all.at(i++).prompt, row["user"].get<std::string>());
+  }
+  EXPECT_EQ(i, 164u);
+}
+
 class QuestionFiles : public testing::Test {
  protected:
   QuestionFiles() {

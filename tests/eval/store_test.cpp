@@ -67,7 +67,7 @@ protocols:
   std::string run(FixedAnswerer& answerer, const std::string& file) const {
     Store store(folder_ / file);
     store.begin(run_manifest(answerer, task_, task_.protocols[0], {}, questions_));
-    ask_all(answerer, store, task_, task_.protocols[0], questions_,
+    ask_all(answerer, store, task_, task_.protocols[0], questions_, nullptr,
             [](const Progress&) { return true; });
     return to_json(summarise(task_, task_.protocols[0], questions_,
                              store.answers("numbers", "plain"), "fixed"))
