@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <optional>
 
 #include "commands/commands.h"
 #include "commands/eval_output.h"
@@ -92,11 +93,11 @@ Run run_one(const Options& o, eval::EngineAnswerer& answerer, const eval::Task& 
   if (eval::runs_code(protocol)) sandbox.emplace(o.shut);
   EvalProgress progress(task.name, answerer.name());
   const terminal::Interrupt interrupt;
-  run.finished =
-      eval::ask_all(answerer, store, task, protocol, questions, [&](const eval::Progress& now) {
-        progress.update(now);
-        return !terminal::Interrupt::asked();
-      });
+  run.finished = eval::ask_all(answerer, store, task, protocol, questions,
+                               sandbox ? &*sandbox : nullptr, [&](const eval::Progress& now) {
+                                 progress.update(now);
+                                 return !terminal::Interrupt::asked();
+                               });
   progress.finish();
   const auto answers = store.answers(task.name, protocol.name);
   run.result = eval::summarise(task, protocol, questions, answers, answerer.name());
