@@ -248,6 +248,9 @@ TEST_F(Api, OllamasLinesSayWhatItsWholeAnswerSays) {
 constexpr size_t kLongContext = 65536;
 constexpr size_t kLongReply = 60000;
 
+// All that such a reply sends: its client reads none of it, and is not to be ended for that.
+constexpr size_t kUnread = 64u << 20;
+
 std::string endless() {
   return test::post_text(
       "/v1/completions",
@@ -256,8 +259,12 @@ std::string endless() {
 }
 
 TEST(Gone, ClientsWorkStopsAtOnceWhateverItIsDoing) {
-  TinyServer server([](ServerOptions&, EngineOptions& engine) { engine.max_batch = 2; },
-                    kLongContext);
+  TinyServer server(
+      [](ServerOptions& options, EngineOptions& engine) {
+        engine.max_batch = 2;
+        options.http.send_buffer_bytes = kUnread;
+      },
+      kLongContext);
   const auto idle = [&] {
     return server.reaches("heng:requests_running", 0, 5s) &&
            server.reaches("heng:requests_waiting", 0, 5s) && server.reaches("heng:streams", 0, 5s);
@@ -316,7 +323,8 @@ TEST(Gone, RandomCancelsLoseNoBlock) {
 
 TEST(Queue, ThatIsFullSaysWhenToComeBack) {
   TinyServer server(
-      [](ServerOptions&, EngineOptions& engine) {
+      [](ServerOptions& options, EngineOptions& engine) {
+        options.http.send_buffer_bytes = kUnread;
         engine.max_batch = 1;
         engine.max_queue = 1;
       },
