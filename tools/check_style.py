@@ -29,9 +29,10 @@ MAY_INCLUDE = {
     "engine": (["base", "checkpoint", "formats", "grammar", "comm", "kernels", "ops", "models",
                 "text"], ANY_PUBLIC),
     "hub": (["base"], ERRORS_ONLY),
-    "server": (["base"], ANY_PUBLIC),
-    "eval": (["base", "hub", "comm"], ANY_PUBLIC),
-    "apps": (["base", "server", "eval", "hub"], ANY_PUBLIC),
+    "remote": (["base"], ANY_PUBLIC),
+    "server": (["base", "remote"], ANY_PUBLIC),
+    "eval": (["base", "hub", "comm", "remote"], ANY_PUBLIC),
+    "apps": (["base", "remote", "server", "eval", "hub"], ANY_PUBLIC),
 }
 # What is compiled once per instruction set must not bring shared inline functions along: the linker
 # could give the AVX-512 copy of one to the whole program. base/half.h is always inlined.

@@ -17,13 +17,13 @@ using terminal::Phrase;
 using terminal::text;
 
 struct Options {
-  std::vector<std::string> models, aliases;
+  std::vector<std::string> models, aliases, providers;
   LoadOptions load;
   EngineOptions engine;
   server::ServerOptions server;
   double memory_gib = 0;
   int64_t idle_unload = 0, drain = 10, body_mib = 32;
-  std::string log = "plain", format;
+  std::string log = "plain", format, votes;
 };
 
 std::vector<server::ModelSource> sources(const Options& o) {
@@ -73,8 +73,35 @@ void settle_access(server::ServerOptions& options) {
   fmt::print(stderr, "{}\n", text(Phrase::kServeKey, options.host, access.keys.front()));
 }
 
+// ${XDG_DATA_HOME:-~/.local/share}/heng/votes.db; empty where there is no home.
+std::filesystem::path default_votes() {
+  if (const char* data = std::getenv("XDG_DATA_HOME"); data && *data) {
+    return std::filesystem::path(data) / "heng" / "votes.db";
+  }
+  const char* home = std::getenv("HOME");
+  if (!home || !*home) return {};
+  return std::filesystem::path(home) / ".local" / "share" / "heng" / "votes.db";
+}
+
+// A file that was named must work; without the default one the server runs all the same.
+std::shared_ptr<server::VoteStore> open_votes(const std::string& wanted) {
+  if (wanted == "off") return nullptr;
+  if (!wanted.empty()) return std::make_shared<server::VoteStore>(wanted);
+  try {
+    const auto file = default_votes();
+    return file.empty() ? nullptr : std::make_shared<server::VoteStore>(file);
+  } catch (const Error& error) {
+    fmt::print(stderr, "{}\n", text(Phrase::kServeNoVotes, error.what()));
+    return nullptr;
+  }
+}
+
 int run(Options o) {
   settle_access(o.server);
+  for (const std::string& provider : o.providers) {
+    o.server.providers.push_back(remote::parse_provider(provider));
+  }
+  o.server.votes = open_votes(o.votes);
   o.server.version = HENG_VERSION;
   o.server.handle_signals = true;
   o.server.drain = std::chrono::seconds(o.drain);
@@ -133,6 +160,8 @@ void add_access(CLI::App& command, Options& o) {
   one_each(add("--allow-host", o.server.access.hosts, Phrase::kOptionAllowHost, "NAME"));
   one_each(add("--cors-origin", o.server.access.origins, Phrase::kOptionCorsOrigin, "ORIGIN"));
   one_each(add("--alias", o.aliases, Phrase::kOptionAlias, "NAME[=MODEL]"));
+  one_each(add("--provider", o.providers, Phrase::kOptionProvider, "NAME=MODEL@URL[#VARIABLE]"));
+  add("--votes", o.votes, Phrase::kOptionVotes, "FILE|off");
   add("--log", o.log, Phrase::kOptionLog, "plain|json|none")
       ->check(CLI::IsMember({"plain", "json", "none"}));
 }

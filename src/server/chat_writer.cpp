@@ -4,12 +4,12 @@
 
 namespace heng::server {
 
-ChatWriter::ChatWriter(const ChatCall& call, std::string model_name, const ModelHost& host,
+ChatWriter::ChatWriter(const ChatCall& call, const ReplyLabel& label, const ModelHost& host,
                        std::shared_ptr<Exchange> exchange)
     : model_(host.shared_model()),
       format_(host.chat_format()),
       exchange_(std::move(exchange)),
-      model_name_(std::move(model_name)),
+      label_(label),
       id_("chatcmpl-" + exchange_->id),
       streaming_(call.streaming),
       wants_logprobs_(call.logprobs.has_value()),
@@ -27,8 +27,9 @@ Json ChatWriter::object(std::string_view kind) const {
   return {{"id", id_},
           {"object", kind},
           {"created", created_},
-          {"model", model_name_},
-          {"system_fingerprint", "heng-" + model_->info().computed_as}};
+          {"model", label_.model},
+          {"system_fingerprint",
+           label_.is_hidden ? Json() : Json("heng-" + model_->info().computed_as)}};
 }
 
 void ChatWriter::begin() {

@@ -9,6 +9,7 @@
 
 #include "heng/chat.h"
 #include "server/openai_requests.h"
+#include "server/remote_reply.h"
 #include "server/reply_job.h"
 #include "server/reply_shapes.h"
 
@@ -16,7 +17,7 @@ namespace heng::server {
 
 class ChatWriter : public ReplyWriter {
  public:
-  ChatWriter(const ChatCall& call, std::string model_name, const ModelHost& host,
+  ChatWriter(const ChatCall& call, const ReplyLabel& label, const ModelHost& host,
              std::shared_ptr<Exchange> exchange);
 
   void begin() override;
@@ -45,7 +46,8 @@ class ChatWriter : public ReplyWriter {
   const std::shared_ptr<const Model> model_;
   const std::shared_ptr<const ChatFormat> format_;
   const std::shared_ptr<Exchange> exchange_;
-  const std::string model_name_, id_;
+  const ReplyLabel label_;
+  const std::string id_;
   const StreamOptions streaming_;
   const bool wants_logprobs_, is_older_api_;
   const int64_t created_;

@@ -1,6 +1,6 @@
 // POST /v1/chat/completions, /v1/completions, /v1/embeddings: request -> typed call -> job.
 #include "base/message.h"
-#include "server/chat_writer.h"
+#include "server/chat_reply.h"
 #include "server/completion_writer.h"
 #include "server/embedding_writer.h"
 #include "server/endpoints.h"
@@ -14,31 +14,9 @@ constexpr int64_t kCompletionTokens = 16;  // OpenAI's default for completions
 
 using Items = std::vector<ReplyJob::Item>;
 
-void start(Service& service, const ExchangePtr& exchange, std::shared_ptr<ModelHost> host,
-           Items items, std::unique_ptr<ReplyWriter> writer) {
-  for (auto& item : items) {
-    if (item.request) item.request->cache_group = exchange->cache_group;
-  }
-  std::make_shared<ReplyJob>(exchange, std::move(host), service.metrics, service.jobs,
-                             std::move(writer))
-      ->start(std::move(items));
-}
-
-// One of several replies to a prompt: with a seed they still differ, each the same every time.
-Request numbered(Request request, size_t i) {
-  if (request.generation.seed) *request.generation.seed += i;
-  return request;
-}
-
 void chat(Service& service, const ExchangePtr& exchange, const ChatCall& call,
           const std::string& name, const std::shared_ptr<ModelHost>& host) {
-  Request request = chat_request_for(*host, {call.messages, call.sampling, call.think, call.form},
-                                     NoRoom::kRefuse);
-  request.n_logprobs = call.logprobs;
-  Items items;
-  for (size_t i = 0; i < call.n; ++i) items.push_back({numbered(request, i), {}});
-  auto writer = std::make_unique<ChatWriter>(call, name, *host, exchange);
-  start(service, exchange, host, std::move(items), std::move(writer));
+  answer_chat(service, exchange, call, {name, false}, host);
 }
 
 // max_tokens 0: the prompt's log-probabilities alone, or not even these.
@@ -75,7 +53,7 @@ void complete(Service& service, const ExchangePtr& exchange, const CompletionCal
   }
   auto writer = std::make_unique<CompletionWriter>(call, std::move(prompts), name,
                                                    host->shared_model(), exchange);
-  start(service, exchange, host, std::move(items), std::move(writer));
+  start_replies(service, exchange, host, std::move(items), std::move(writer));
 }
 
 void embed(Service& service, const ExchangePtr& exchange, const EmbeddingCall& call,
@@ -94,7 +72,7 @@ void embed(Service& service, const ExchangePtr& exchange, const EmbeddingCall& c
     items.push_back({std::move(request), {}});
   }
   auto writer = std::make_unique<EmbeddingWriter>(items.size(), call.base64, name, exchange);
-  start(service, exchange, host, std::move(items), std::move(writer));
+  start_replies(service, exchange, host, std::move(items), std::move(writer));
 }
 
 // Reads the body as a `Call` and runs `body` with its model.

@@ -1,4 +1,4 @@
-// GET /, /health, /metrics, /v1/models: from figures that are at hand, on the I/O thread.
+// GET /health, /metrics, /v1/models: from figures that are at hand, on the I/O thread.
 #include "server/endpoints.h"
 
 namespace heng::server {
@@ -22,10 +22,6 @@ Json model_object(const Service& service, const ModelRegistry::Listed& model) {
 }
 
 }  // namespace
-
-void get_root(Service&, const ExchangePtr& exchange) {
-  exchange->respond({.content_type = "text/plain", .body = "heng is running"});
-}
 
 void get_health(Service& service, const ExchangePtr& exchange) {
   Response response;

@@ -157,6 +157,7 @@ HttpRequest HttpSession::take_head() const {
   request.origin = field(http::field::origin);
   request.authorization = field(http::field::authorization);
   request.content_type = field(http::field::content_type);
+  request.if_none_match = field(http::field::if_none_match);
   request.client = client_;
   return request;
 }
@@ -237,9 +238,11 @@ void HttpSession::fail(int status, std::string_view message) {
 // Writing -----------------------------------------------------------------------------------------
 
 void HttpSession::send(Response response) {
-  Headers headers = {{"Content-Type", response.content_type},
-                     {"Content-Length", std::to_string(response.body.size())},
-                     {"Connection", keep_alive_ ? "keep-alive" : "close"}};
+  Headers headers = {{"Connection", keep_alive_ ? "keep-alive" : "close"}};
+  if (response.status != 304) {  // whose length would be that of what the client has already
+    headers.emplace_back("Content-Type", response.content_type);
+    headers.emplace_back("Content-Length", std::to_string(response.body.size()));
+  }
   headers.insert(headers.end(), response.headers.begin(), response.headers.end());
   complete_ = true;
   std::string text = head_text(response.status, headers);

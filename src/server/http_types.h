@@ -15,7 +15,7 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 
 struct HttpRequest {
   std::string method, path, query;  // path and query as sent, not decoded
-  std::string host, origin, authorization, content_type;
+  std::string host, origin, authorization, content_type, if_none_match;
   std::string client;  // address of the other side
   std::string body;
 };

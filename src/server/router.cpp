@@ -8,7 +8,13 @@ namespace {
 using Key = Route::Key;
 
 constexpr Route kRoutes[] = {
-    {"GET", "/", get_root, Key::kNone, false},
+    {"GET", "/", get_page, Key::kNone, false},
+    {"GET", "/page/", get_page, Key::kNone, false},
+    {"GET", "/heng/models", get_page_models, Key::kAsked, false},
+    {"POST", "/heng/chat", post_page_chat, Key::kAsked, true},
+    {"POST", "/heng/rounds", post_round, Key::kAsked, false},
+    {"POST", "/heng/votes", post_vote, Key::kAsked, false},
+    {"GET", "/heng/votes/table", get_vote_table, Key::kAsked, false},
     {"GET", "/health", get_health, Key::kNone, false},
     {"GET", "/v1/health", get_health, Key::kNone, false},
     {"GET", "/metrics", get_metrics, Key::kAsked, false},

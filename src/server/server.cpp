@@ -108,6 +108,10 @@ void Server::load_first(const std::function<void()>& on_ready) {
 }
 
 void Server::finish() {
+  if (service_.remote) {
+    service_.remote->stop();
+    service_.remote->join();
+  }
   service_.workers.join();
   service_.models.shut_down();
   // Replies whose clients have left hold their engine until it has said that it stopped them; what
@@ -355,6 +359,7 @@ void Server::begin_drain(int signal) {
 void Server::cut_off() {
   end_.cut_off = true;
   service_.jobs.stop_all();
+  if (service_.remote) service_.remote->stop();
   drain_timer_.expires_after(kAfterCutOff);
   drain_timer_.async_wait([this](Code code) {
     if (code) return;

@@ -1,5 +1,6 @@
 #include "server/service.h"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 
 namespace heng::server {
@@ -13,6 +14,25 @@ void respond_error(const ExchangePtr& exchange, const ApiError& error, ErrorShap
 }
 
 }  // namespace
+
+Service::Service(ServerOptions o, std::vector<ModelSource> sources, RegistryOptions registry)
+    : options(std::move(o)),
+      log(options.log),
+      models(std::move(sources), std::move(registry), log),
+      votes(options.votes) {
+  for (const remote::Provider& provider : options.providers) {
+    const auto served = models.list();
+    const bool is_model = std::any_of(served.begin(), served.end(), [&](const auto& model) {
+      return model.name == provider.name;
+    });
+    if (is_model ||
+        !providers.emplace(provider.name, std::make_shared<remote::ChatClient>(provider)).second) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  "two models are named \"" + provider.name + "\". Name the provider otherwise.");
+    }
+  }
+  if (!providers.empty()) remote = std::make_unique<RemoteReplies>();
+}
 
 void answer_errors(Service& service, const ExchangePtr& exchange, ErrorShape shape,
                    const std::function<void()>& body) {

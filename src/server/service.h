@@ -10,12 +10,15 @@
 #include <string>
 
 #include "server/access.h"
+#include "server/blind_rounds.h"
 #include "server/exchange.h"
 #include "server/log.h"
 #include "server/metrics.h"
 #include "server/model_registry.h"
+#include "server/remote_reply.h"
 #include "server/reply_job.h"
 #include "server/reply_shapes.h"
+#include "server/vote_store.h"
 
 namespace heng::server {
 
@@ -27,16 +30,16 @@ struct ServerOptions {
   LogFormat log = LogFormat::kPlain;
   std::chrono::milliseconds drain = std::chrono::seconds(10);  // for replies under way at the end
   std::string version;
+  std::shared_ptr<VoteStore> votes;         // nullptr: none are kept
+  std::vector<remote::Provider> providers;  // that the page may ask
   bool handle_signals = false;  // SIGINT and SIGTERM drain; a second one ends the process
 };
 
 enum class ServerPhase { kStarting, kReady, kDraining };
 
 struct Service {
-  Service(ServerOptions o, std::vector<ModelSource> sources, RegistryOptions registry)
-      : options(std::move(o)),
-        log(options.log),
-        models(std::move(sources), std::move(registry), log) {}
+  // Throws as ModelRegistry, and Error kInvalidArgument for a provider with the name of a model.
+  Service(ServerOptions o, std::vector<ModelSource> sources, RegistryOptions registry);
 
   const ServerOptions options;
   const int64_t started = unix_seconds();
@@ -46,6 +49,10 @@ struct Service {
   boost::asio::io_context io{1};
   JobList jobs;
   ModelRegistry models;
+  Providers providers;                    // by name; never changes
+  std::unique_ptr<RemoteReplies> remote;  // where there are providers
+  const std::shared_ptr<VoteStore> votes;
+  BlindRounds rounds;
   boost::asio::thread_pool workers{2};
 };
 
