@@ -20,6 +20,7 @@ def need_clients():
     try:
         import ollama  # noqa: F401
         import openai  # noqa: F401
+        import selenium  # noqa: F401
     except ImportError:
         if VENV.exists() and pathlib.Path(sys.prefix) != VENV.parent.parent:
             os.execv(VENV, [str(VENV), *sys.argv])
