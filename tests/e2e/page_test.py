@@ -147,9 +147,10 @@ class Page(program.Case):
         webdriver.ActionChains(self.browser).send_keys(*keys).perform()
 
     def ask(self, question, wait=True):
-        box = self.one("#question")
+        box, n = self.one("#question"), len(self.all(".question"))
         self.run_script("arguments[0].value = arguments[1]", box, question)
         box.send_keys(Keys.ENTER)
+        self.until(lambda: len(self.all(".question")) == n + 1)
         if wait:
             self.until(self.idle)
 
@@ -172,7 +173,7 @@ class Page(program.Case):
             message = json.loads(entry["message"])["message"]
             if message["method"] == "Network.requestWillBeSent":
                 url = message["params"]["request"]["url"]
-                self.assertTrue(url.startswith((home + "/", "data:", "blob:")), url)
+                self.assertTrue(url.startswith((home + "/", "data:", "blob:", "chrome:")), url)
         for entry in self.browser.get_log("browser"):
             self.assertNotIn("Content Security Policy", entry["message"])
             self.assertNotIn("Uncaught", entry["message"])
@@ -237,7 +238,8 @@ class Page(program.Case):
         self.until(lambda: len(self.all("#conversations .open")) == 2)
         self.open()
         self.until(lambda: self.replies() == ["model-of-far heard: about pears"])
-        self.keys(Keys.chord(Keys.ALT, Keys.ARROW_DOWN))
+        webdriver.ActionChains(self.browser).key_down(Keys.ALT).send_keys(Keys.ARROW_DOWN).key_up(
+            Keys.ALT).perform()
         self.until(lambda: self.replies() == ["model-of-far heard: about apples"])
         self.one("#search").send_keys("pears")
         self.until(lambda: len(self.all("#conversations .open")) == 1)
@@ -245,9 +247,7 @@ class Page(program.Case):
         self.one("#search").send_keys("a")
         self.until(lambda: len(self.all("#conversations .open")) == 2)
         self.click("#conversations li:first-child .tools button")
-        name = self.one("#conversations li:first-child input")
-        name.clear()
-        name.send_keys("Fruit", Keys.ENTER)
+        self.keys("Fruit", Keys.ENTER)  # over the old name, which is selected
         self.until(lambda: "Fruit" in self.text("#conversations"))
         self.run_script("window.confirm = () => true")
         self.click("#conversations li:last-child .tools button:last-child")

@@ -97,8 +97,9 @@ async function run_column(turn, place) {
 
 async function run_turn(turn, places) {
   const conversation = current;
+  const columns = places.map((place) => run_column(turn, place));
   view.state();
-  await Promise.all(places.map((place) => run_column(turn, place)));
+  await Promise.all(columns);
   if (conversation === current) {
     announce(say("done"));
     view.state();

@@ -10,6 +10,10 @@ const TAGS = ["p", "br", "hr", "em", "strong", "del", "code", "pre", "blockquote
 const ATTRIBUTES = ["href", "class", "align", "start", "type", "checked", "disabled"];
 const LONGEST_MARKED_UP = 200000;  // characters; what is longer is shown as it is
 
+// Debian 12's DOMPurify (2.4.1+dfsg deb12u1) asks a variable that it declares elsewhere for its depth, and
+// throws where there is none. With one that is not deep it goes on to the checks of each node.
+globalThis.shadowNode ??= { __depth: 0 };
+
 const escaped = (text) => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 
 // $..$ has no space inside its ends and no digit behind it: "from $5 to $10" is no formula.
@@ -78,7 +82,7 @@ function show_formula(element) {
   const tex = element.textContent;
   try {
     katex.render(tex, element, {
-      displayMode: element.classList.contains("block"), throwOnError: false, trust: false,
+      displayMode: element.classList.contains("block"), throwOnError: true, trust: false,
       strict: "ignore", maxSize: 50, maxExpand: 300, output: "htmlAndMathml",
     });
   } catch {

@@ -36,6 +36,7 @@ export class ReplyView {
 
   // `is_plain`: without figures, which tell models apart.
   show(reply, is_running, is_plain) {
+    this.element.classList.toggle("running", is_running);
     if (is_running && this.pending) {
       this.latest = reply;
       return;
@@ -55,7 +56,6 @@ export class ReplyView {
   draw(is_complete, is_plain) {
     const reply = this.latest;
     const began = performance.now();
-    this.element.classList.toggle("running", !is_complete);
     this.element.setAttribute("aria-busy", String(!is_complete));
     this.thought.hidden = !reply.thought;
     if (reply.thought) {
