@@ -146,7 +146,10 @@ export async function edit(turn, question) {
   const at = current.turns.indexOf(turn);
   current.turns.length = at + 1;
   const again = { ...turn, question, replies: [] };
-  if (!current.round && again.names) current.models = [...again.names];
+  if (again.names) {
+    delete current.round;  // which was of later turns
+    current.models = [...again.names];
+  }
   current.turns[at] = again;
   if (at === 0) current.title = question.trim().slice(0, 80);
   view.draw();

@@ -10,9 +10,10 @@ function figures(reply) {
   const parts = [];
   const n = reply.usage?.completion_tokens;
   if (n && reply.first !== null) {
+    const first = reply.first.toFixed(2);
     const seconds = Math.max(reply.seconds - reply.first, 1e-3);
-    const speed = n > 1 ? (n - 1) / seconds : n / Math.max(reply.seconds, 1e-3);
-    parts.push(say("figures", n, speed.toFixed(1), reply.first.toFixed(2)));
+    parts.push(n === 1 ? say("figures_one", n, first)
+      : say("figures", n, ((n - 1) / seconds).toFixed(1), first));
   }
   if (reply.reason === "stopped") parts.push(say("stopped"));
   if (reply.reason === "length") parts.push(say("cut_by_length"));

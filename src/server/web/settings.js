@@ -49,22 +49,22 @@ function row(id, label, note, control) {
     make("p", { id: "note-" + id }, note));
 }
 
+// undefined: not known, or another one each time.
 function default_of(field) {
-  const own = model_named(choice.models[0])?.settings?.[field.own];
-  const value = own ?? field.otherwise;
-  return value === undefined ? say("model_default") : String(Math.round(value * 1000) / 1000);
+  const value = model_named(choice.models[0])?.settings?.[field.own] ?? field.otherwise;
+  return value === undefined ? undefined : String(Math.round(value * 1000) / 1000);
 }
 
 function number(field) {
   const input = make("input", { type: "number", min: field.low, max: field.high, step: field.step,
-    placeholder: default_of(field), value: values[field.key], inputmode: "decimal", onchange: () => {
+    placeholder: default_of(field) ?? "–", value: values[field.key], inputmode: "decimal", onchange: () => {
       const value = input.valueAsNumber;
       if (Number.isNaN(value)) return set(field.key, "");
       const bounded = Math.min(Math.max(value, field.low), field.high);
       input.value = field.step === 1 ? Math.round(bounded) : bounded;
       set(field.key, input.valueAsNumber);
     } });
-  const has_default = ["max_tokens", "seed"].includes(field.key) ? "" : " " + say("default_is", default_of(field)) + ".";
+  const has_default = ["max_tokens", "seed"].includes(field.key) ? "" : " " + say("default_is", default_of(field) ?? say("model_default"));
   const where = field.local ? ` (${say("local_only")})` : "";
   return row(field.key, field.key, say(field.key) + has_default + where, input);
 }
