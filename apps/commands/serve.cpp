@@ -83,17 +83,19 @@ std::filesystem::path default_votes() {
   return std::filesystem::path(home) / ".local" / "share" / "heng" / "votes.db";
 }
 
-// A file that was named must work; without the default one the server runs all the same.
-std::shared_ptr<server::VoteStore> open_votes(const std::string& wanted) {
+// A file that was named must work; without the default one the server runs all the same, and
+// `why_off` says why.
+std::shared_ptr<server::VoteStore> open_votes(const std::string& wanted, std::string& why_off) {
   if (wanted == "off") return nullptr;
   if (!wanted.empty()) return std::make_shared<server::VoteStore>(wanted);
   try {
     const auto file = default_votes();
-    return file.empty() ? nullptr : std::make_shared<server::VoteStore>(file);
+    if (!file.empty()) return std::make_shared<server::VoteStore>(file);
+    why_off = "there is no home folder for them. Name a file with --votes.";
   } catch (const Error& error) {
-    fmt::print(stderr, "{}\n", text(Phrase::kServeNoVotes, error.what()));
-    return nullptr;
+    why_off = error.what();
   }
+  return nullptr;
 }
 
 int run(Options o) {
@@ -101,7 +103,8 @@ int run(Options o) {
   for (const std::string& provider : o.providers) {
     o.server.providers.push_back(remote::parse_provider(provider));
   }
-  o.server.votes = open_votes(o.votes);
+  std::string why_no_votes;
+  o.server.votes = open_votes(o.votes, why_no_votes);
   o.server.version = HENG_VERSION;
   o.server.handle_signals = true;
   o.server.drain = std::chrono::seconds(o.drain);
@@ -111,6 +114,7 @@ int run(Options o) {
                                    : server::LogFormat::kPlain;
   const auto models = sources(o);
   server::Server server(o.server, models, registry(o));
+  if (!why_no_votes.empty()) server.log().write("votes_off", {{"reason", why_no_votes}});
   for (const auto& model : models) {
     if (o.log != "plain") break;
     terminal::note(describe(Model::inspect(model.path, model.load)), terminal::Stream::kErr);
