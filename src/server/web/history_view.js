@@ -65,7 +65,7 @@ function item(conversation) {
     make("span", { class: "tools" },
       button("✎", say("rename"), () => rename(conversation, element)),
       button("⇩", say("export"), () => export_one(conversation)),
-      button("🗑", say("delete"), () => {
+      button("✕", say("delete"), () => {
         if (confirm(say("delete_sure", conversation.title))) talk.remove(conversation.id);
       })));
   return element;
