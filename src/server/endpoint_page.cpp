@@ -28,7 +28,8 @@ Json local_model(const ModelRegistry::Listed& model) {
                {"context", model.host ? model.host->most_tokens() : model.info.context},
                {"architecture", model.info.architecture},
                {"stored_as", model.info.stored_as},
-               {"parameters", model.info.parameters}};
+               {"parameters", model.info.parameters},
+               {"settings", nullptr}};
   if (!model.host) return json;
   const GenerationConfig& config = model.host->model().generation_config();
   json["settings"] = {{"temperature", config.do_sample ? config.temperature : 0.0},
