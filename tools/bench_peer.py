@@ -22,14 +22,24 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 KEYS = {"prompt": "prompt_tokens_per_second", "generation": "generation_tokens_per_second"}
 
 
-def find_peer():
-    """The command that runs llama-bench, or None."""
-    named = os.environ.get("HENG_PEER")
+def find_peer(variable, program):
+    """The command that runs llama.cpp's `program`, or None."""
+    named = os.environ.get(variable)
     beside = ROOT.parent / "shared" / "tools" / "peer-llama-cpp"
-    path = named or (str(beside) if beside.is_file() else shutil.which("llama-bench"))
+    path = named or (str(beside) if beside.is_file() else shutil.which(program))
     if not path:
         return None
-    return [path] if pathlib.Path(path).name == "llama-bench" else [path, "llama-bench"]
+    return [path] if pathlib.Path(path).name == program else [path, program]
+
+
+def turns(n):
+    """0 to n - 1, with the number of the run on the terminal meanwhile."""
+    for number in range(n):
+        if sys.stderr.isatty():
+            print(f"\rrun {number + 1} of {n}", end="", file=sys.stderr, flush=True)
+        yield number
+    if sys.stderr.isatty():
+        print("\r\033[K", end="", file=sys.stderr)
 
 
 def output_of(command):
@@ -112,20 +122,16 @@ def main():
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
 
-    peer = find_peer()
+    peer = find_peer("HENG_PEER", "llama-bench")
     if not peer:
         print("error: no llama.cpp to measure against. HENG_PEER=/path/to/llama-bench names one.",
               file=sys.stderr)
         return 2
     ours, theirs, said = [], [], {}
-    for number in range(arguments.runs):
-        if sys.stderr.isatty():
-            print(f"\rrun {number + 1} of {arguments.runs}", end="", file=sys.stderr, flush=True)
+    for _ in turns(arguments.runs):
         run, said = run_heng(arguments)
         ours.append(run)
         theirs.append(run_peer(peer, arguments))
-    if sys.stderr.isatty():
-        print("\r\033[K", end="", file=sys.stderr)
 
     record = {"commit": commit(), "processor": processor(), "threads": arguments.threads,
               "isa": said.get("isa", "?"), "model": pathlib.Path(arguments.model).name,

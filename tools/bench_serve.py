@@ -19,7 +19,6 @@ import argparse
 import asyncio
 import csv
 import json
-import os
 import pathlib
 import shutil
 import signal
@@ -35,15 +34,6 @@ CHUNK = 512
 LOADS = ("mixed", "shared", "one")
 GOALS = {("mixed", "tokens_per_s"): ">= 4", ("mixed", "first_p95"): "<= 0.25",
          ("shared", "tokens_per_s"): ">= 8"}
-
-
-def find_peer():
-    named = os.environ.get("HENG_PEER_SERVER")
-    beside = ROOT.parent / "shared" / "tools" / "peer-llama-cpp"
-    path = named or (str(beside) if beside.is_file() else shutil.which("llama-server"))
-    if not path:
-        return None
-    return [path] if pathlib.Path(path).name == "llama-server" else [path, "llama-server"]
 
 
 def figures(replies, seconds):
@@ -170,7 +160,7 @@ def main():
     a = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # servers end with this program
 
-    peer = None if a.no_peer else find_peer()
+    peer = None if a.no_peer else bench_peer.find_peer("HENG_PEER_SERVER", "llama-server")
     if not peer and not a.no_peer:
         print("error: no llama-server to measure against. HENG_PEER_SERVER=/path/to/llama-server names "
               "one; --no-peer goes without.", file=sys.stderr)
@@ -178,15 +168,11 @@ def main():
     our_command = [a.heng, "serve", a.model, "--threads", a.threads, "--log", "none",
                    "--prompt-chunk", CHUNK]
     ours, theirs = [], []
-    for number in range(a.runs):
-        if sys.stderr.isatty():
-            print(f"\rrun {number + 1} of {a.runs}", end="", file=sys.stderr, flush=True)
+    for _ in bench_peer.turns(a.runs):
         ours.append(measure(our_command, a, is_peer=False))
         if peer:
             theirs.append(measure([*peer, "-m", a.model, "-t", a.threads, "-np", 16, "-c", 32768], a,
                                   is_peer=True))
-    if sys.stderr.isatty():
-        print("\r\033[K", end="", file=sys.stderr)
     record = {"commit": bench_peer.commit(), "processor": bench_peer.processor(),
               "threads": a.threads, "model": pathlib.Path(a.model).name, "runs": a.runs}
     if a.json:

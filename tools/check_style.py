@@ -30,9 +30,11 @@ MAY_INCLUDE = {
                 "text"], ANY_PUBLIC),
     "hub": (["base"], ERRORS_ONLY),
     "remote": (["base"], ANY_PUBLIC),
-    "server": (["base", "remote"], ANY_PUBLIC),
-    "eval": (["base", "hub", "comm", "remote"], ANY_PUBLIC),
-    "apps": (["base", "remote", "server", "eval", "hub"], ANY_PUBLIC),
+    "database": (["base"], ERRORS_ONLY),
+    "statistics": (["base"], ERRORS_ONLY),
+    "server": (["base", "remote", "database", "statistics"], ANY_PUBLIC),
+    "eval": (["base", "hub", "comm", "remote", "database", "statistics"], ANY_PUBLIC),
+    "apps": (["base", "remote", "statistics", "server", "eval", "hub"], ANY_PUBLIC),
 }
 # What is compiled once per instruction set must not bring shared inline functions along: the linker
 # could give the AVX-512 copy of one to the whole program. base/half.h is always inlined.

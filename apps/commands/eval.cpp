@@ -3,9 +3,9 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <optional>
 
+#include "base/user_folders.h"
 #include "commands/commands.h"
 #include "commands/eval_output.h"
 #include "commands/input.h"
@@ -36,25 +36,22 @@ struct Options {
   bool list = false, published = false, json = false, subjects = false;
 };
 
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value ? value : "";
+// A folder of the user's own, else the one that an option names.
+fs::path own_folder(UserFolder kind, const char* name, const char* option) {
+  const fs::path folder = user_folder(kind);
+  if (!folder.empty()) return folder / name;
+  throw Error(ErrorCode::kInvalidArgument,
+              std::string("there is no home folder. Name one with ") + option + ".");
 }
 
 fs::path data_folder(const Options& o) {
   if (!o.data.empty()) return o.data;
-  const std::string named = environment("HENG_DATA");
-  if (!named.empty()) return named;
-  const std::string home = environment("XDG_DATA_HOME");
-  return (home.empty() ? fs::path(environment("HOME")) / ".local/share" : fs::path(home)) /
-         "heng/data";
+  const char* named = std::getenv("HENG_DATA");
+  return named && *named ? fs::path(named) : own_folder(UserFolder::kData, "data", "--data");
 }
 
 fs::path runs_folder(const Options& o) {
-  if (!o.out.empty()) return o.out;
-  const std::string home = environment("XDG_STATE_HOME");
-  return (home.empty() ? fs::path(environment("HOME")) / ".local/state" : fs::path(home)) /
-         "heng/runs";
+  return o.out.empty() ? own_folder(UserFolder::kState, "runs", "--out") : fs::path(o.out);
 }
 
 // The model, ready to answer.
@@ -75,6 +72,7 @@ struct Run {
   eval::Result result;
   nlohmann::json manifest;
   fs::path file;
+  std::string answers;  // for --answers
   bool finished = false;
 };
 
@@ -102,7 +100,7 @@ Run run_one(const Options& o, eval::EngineAnswerer& answerer, const eval::Task& 
   const auto answers = store.answers(task.name, protocol.name);
   run.result = eval::summarise(task, protocol, questions, answers, answerer.name());
   if (!o.answers_file.empty()) {
-    append_answers(o.answers_file, task, protocol, questions, answers, answerer.name());
+    run.answers = answers_as_jsonl(task, protocol, questions, answers, answerer.name());
   }
   if (!o.submission_file.empty()) {
     write_submission(o.submission_file, protocol, questions, answers);
@@ -134,21 +132,25 @@ int run(const Options& o) {
     throw Error(ErrorCode::kInvalidArgument,
                 "eval needs a model and --tasks. heng eval --list shows the tasks.");
   }
+  if (!o.submission_file.empty() && (o.models.size() > 1 || o.tasks.size() > 1)) {
+    throw Error(ErrorCode::kInvalidArgument, "--submission takes one model and one task.");
+  }
   std::vector<eval::Task> tasks;
   for (const auto& name : o.tasks) tasks.push_back(eval::find_task(name));
   // What is not there is said before a model is loaded.
   for (const auto& task : tasks) eval::task_folder(task, data_folder(o));
-  if (!o.answers_file.empty()) std::ofstream(o.answers_file, std::ios::trunc);
+  std::string answers;
   std::vector<std::vector<Run>> by_task(tasks.size());
   for (const auto& model : o.models) {
     const auto answerer = load_answerer(o, model);
     for (size_t t = 0; t < tasks.size(); ++t) {
       by_task[t].push_back(run_one(o, *answerer, tasks[t]));
-      if (!by_task[t].back().finished) {
-        terminal::note(text(Phrase::kEvalStopped, by_task[t].back().file.string()),
-                       terminal::Stream::kErr);
-        return kInterrupted;
-      }
+      const Run& done = by_task[t].back();
+      answers += done.answers;
+      if (!o.answers_file.empty()) write_whole(o.answers_file, answers);
+      if (done.finished) continue;
+      terminal::note(text(Phrase::kEvalStopped, done.file.string()), terminal::Stream::kErr);
+      return kInterrupted;
     }
   }
   for (size_t t = 0; t < tasks.size(); ++t) {

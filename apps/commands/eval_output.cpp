@@ -4,11 +4,12 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <fstream>
 #include <map>
 
 #include "base/message.h"
+#include "base/part_file.h"
 #include "eval/rules.h"
+#include "statistics/statistics.h"
 #include "terminal/numbers.h"
 #include "terminal/phrases.h"
 #include "terminal/terminal.h"
@@ -23,7 +24,7 @@ using terminal::text;
 // Half the width of Wilson's interval, in per cent.
 double half_width(size_t right, size_t n) {
   if (n == 0) return 0;
-  const eval::Interval interval = eval::wilson_interval(right, n);
+  const statistics::Interval interval = statistics::wilson_interval(right, n);
   return 50 * (interval.high - interval.low);
 }
 
@@ -100,12 +101,6 @@ void print_notes(const eval::Result& result) {
   }
 }
 
-std::ofstream open_output(const std::string& file, std::ios::openmode mode) {
-  std::ofstream out(file, mode);
-  if (!out) throw Error(ErrorCode::kNotFound, file + ": cannot be written.");
-  return out;
-}
-
 }  // namespace
 
 EvalProgress::EvalProgress(std::string task, std::string model)
@@ -120,10 +115,10 @@ std::string EvalProgress::line(const eval::Progress& now) const {
   if (now.n_subjects > 1) {
     line += fmt::format("{}/{} {}  ", now.subject_number, now.n_subjects, now.subject);
   }
-  if (now.scored > 0) {
+  if (now.done > 0) {
     line += fmt::format("{:.1f} ±{:.1f}  ",
-                        100.0 * static_cast<double>(now.right) / static_cast<double>(now.scored),
-                        half_width(now.right, now.scored));
+                        100.0 * static_cast<double>(now.right) / static_cast<double>(now.done),
+                        half_width(now.right, now.done));
   }
   line += fmt::format("{}/{}", with_commas(now.done), with_commas(now.total));
   if (now.kept > 0) line += " " + text(Phrase::kEvalKept, with_commas(now.kept));
@@ -214,10 +209,10 @@ void print_results(const eval::Task& task, std::span<const eval::Result> results
   }
 }
 
-void append_answers(const std::string& file, const eval::Task& task, const eval::Protocol& protocol,
-                    const eval::Questions& questions, std::span<const eval::Kept> answers,
-                    const std::string& model) {
-  std::ofstream out = open_output(file, std::ios::app);
+std::string answers_as_jsonl(const eval::Task& task, const eval::Protocol& protocol,
+                             const eval::Questions& questions, std::span<const eval::Kept> answers,
+                             const std::string& model) {
+  std::string lines;
   for (const eval::Kept& kept : answers) {
     const eval::Question& question = questions.all.at(kept.question);
     json value = {{"task", task.name},
@@ -228,8 +223,9 @@ void append_answers(const std::string& file, const eval::Task& task, const eval:
                   {"where", question.where},
                   {"prompt", question.prompt},
                   {"prompt_tokens", kept.answer.prompt_tokens}};
-    const auto wanted = question.fields.find(protocol.answer);
-    if (wanted != question.fields.end()) value["answer"] = wanted->second;
+    if (const auto wanted = eval::field(question, protocol.answer); !wanted.empty()) {
+      value["answer"] = wanted;
+    }
     if (protocol.choices.empty()) {
       value["reply"] = kept.answer.text;
     } else {
@@ -242,10 +238,9 @@ void append_answers(const std::string& file, const eval::Task& task, const eval:
       value["rules"][name] = {{"read", verdict.read}, {"right", verdict.right}};
       if (!verdict.step.empty()) value["rules"][name]["step"] = verdict.step;
     }
-    out << value.dump(-1, ' ', false, json::error_handler_t::replace) << '\n';
+    lines += value.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
   }
-  out.flush();
-  if (!out) throw Error(ErrorCode::kOutOfMemory, file + ": the disk is full or gone.");
+  return lines;
 }
 
 void write_submission(const std::string& file, const eval::Protocol& protocol,
@@ -254,14 +249,17 @@ void write_submission(const std::string& file, const eval::Protocol& protocol,
   json all = json::object();
   for (const eval::Kept& kept : answers) {
     const eval::Question& question = questions.all.at(kept.question);
-    const auto id = question.fields.find("id");
-    const std::string key = id == question.fields.end() ? std::to_string(kept.row) : id->second;
-    all[kept.subject][key] = rule.read(question, protocol, kept).read;
+    const std::string id(eval::field(question, "id"));
+    all[kept.subject][id.empty() ? std::to_string(kept.row) : id] =
+        rule.read(question, protocol, kept).read;
   }
-  std::ofstream out = open_output(file, std::ios::trunc);
-  out << all.dump(1) << '\n';
-  out.flush();
-  if (!out) throw Error(ErrorCode::kOutOfMemory, file + ": the disk is full or gone.");
+  write_whole(file, all.dump(1) + "\n");
+}
+
+void write_whole(const std::string& file, std::string_view text) {
+  PartFile out(file, text.size());
+  out.write(std::as_bytes(std::span(text)));
+  out.finish();
 }
 
 }  // namespace heng::commands

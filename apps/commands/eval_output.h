@@ -36,14 +36,16 @@ void print_published(const eval::Task& task);
 // The table of one task, a line a model, and who is better. `by_subject`: each subject too.
 void print_results(const eval::Task& task, std::span<const eval::Result> results, bool by_subject);
 
-// Appends a JSON object a question: prompt, what came, and each rule's verdict. Throws Error
-// kNotFound where the file cannot be written.
-void append_answers(const std::string& file, const eval::Task& task, const eval::Protocol& protocol,
-                    const eval::Questions& questions, std::span<const eval::Kept> answers,
-                    const std::string& model);
+// A JSON object a line and question: prompt, what came, and each rule's verdict.
+std::string answers_as_jsonl(const eval::Task& task, const eval::Protocol& protocol,
+                             const eval::Questions& questions, std::span<const eval::Kept> answers,
+                             const std::string& model);
 
-// {"subject": {"id": "A", ...}, ...}, as the C-Eval site takes it. Throws as above.
+// {"subject": {"id": "A", ...}, ...}, as the C-Eval site takes it. Throws as write_whole.
 void write_submission(const std::string& file, const eval::Protocol& protocol,
                       const eval::Questions& questions, std::span<const eval::Kept> answers);
+
+// A file that is whole or not there. Throws Error as PartFile.
+void write_whole(const std::string& file, std::string_view text);
 
 }  // namespace heng::commands

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <random>
 
+#include "base/user_folders.h"
 #include "commands/commands.h"
 #include "commands/options.h"
 #include "heng/auto_model.h"
@@ -73,24 +74,14 @@ void settle_access(server::ServerOptions& options) {
   fmt::print(stderr, "{}\n", text(Phrase::kServeKey, options.host, access.keys.front()));
 }
 
-// ${XDG_DATA_HOME:-~/.local/share}/heng/votes.db; empty where there is no home.
-std::filesystem::path default_votes() {
-  if (const char* data = std::getenv("XDG_DATA_HOME"); data && *data) {
-    return std::filesystem::path(data) / "heng" / "votes.db";
-  }
-  const char* home = std::getenv("HOME");
-  if (!home || !*home) return {};
-  return std::filesystem::path(home) / ".local" / "share" / "heng" / "votes.db";
-}
-
 // A file that was named must work; without the default one the server runs all the same, and
 // `why_off` says why.
 std::shared_ptr<server::VoteStore> open_votes(const std::string& wanted, std::string& why_off) {
   if (wanted == "off") return nullptr;
   if (!wanted.empty()) return std::make_shared<server::VoteStore>(wanted);
   try {
-    const auto file = default_votes();
-    if (!file.empty()) return std::make_shared<server::VoteStore>(file);
+    const auto folder = user_folder(UserFolder::kData);
+    if (!folder.empty()) return std::make_shared<server::VoteStore>(folder / "votes.db");
     why_off = "there is no home folder for them. Name a file with --votes.";
   } catch (const Error& error) {
     why_off = error.what();

@@ -14,6 +14,7 @@
 #include <cstring>
 #include <iostream>
 
+#include "base/user_folders.h"
 #include "terminal/terminal.h"
 
 namespace heng::terminal {
@@ -211,11 +212,8 @@ void LineEditor::remember(const std::string& text) {
 }
 
 std::filesystem::path chat_history_file() {
-  const char* state = std::getenv("XDG_STATE_HOME");
-  if (state && *state) return std::filesystem::path(state) / "heng" / "chat_history";
-  const char* home = std::getenv("HOME");
-  if (!home || !*home) return {};
-  return std::filesystem::path(home) / ".local" / "state" / "heng" / "chat_history";
+  const auto folder = user_folder(UserFolder::kState);
+  return folder.empty() ? folder : folder / "chat_history";
 }
 
 }  // namespace heng::terminal

@@ -111,6 +111,10 @@ struct Engine::State {
 
   void run_batch() {
     const auto batch = scheduler.next();
+    {  // what begins with this batch has left the queue: others may enter it
+      const std::lock_guard lock(mutex);
+      count_queue();
+    }
     if (batch.empty()) return;
     ++steps;
     const auto fail_all = [&](const Error& error) {
@@ -123,6 +127,8 @@ struct Engine::State {
     } catch (const std::bad_alloc&) {
       fail_all(Error(ErrorCode::kOutOfMemory,
                      "no memory for a batch. Use a smaller prompt_chunk or max_batch."));
+    } catch (const std::exception& error) {  // of a library: those who wait are told
+      fail_all(Error(ErrorCode::kInternal, std::string("a batch failed: ") + error.what()));
     }
   }
 
@@ -151,10 +157,14 @@ struct Engine::State {
     }
   }
 
-  void publish() {
-    const std::lock_guard lock(mutex);
+  void count_queue() {  // REQUIRES: mutex is held
     stats.queued = scheduler.n_queued();
     stats.running = scheduler.n_running();
+  }
+
+  void publish() {
+    const std::lock_guard lock(mutex);
+    count_queue();
     stats.kv_blocks = memory.pool().size();
     stats.free_blocks = memory.pool().n_free();
     stats.cached_blocks = memory.cache().n_idle();
@@ -194,10 +204,9 @@ RequestId Engine::submit(Request request) {
   const std::lock_guard lock(s.mutex);
   const size_t waiting = s.stats.queued + s.inbox.size();
   if (waiting >= s.options.max_queue) {
-    throw Error(ErrorCode::kBusy,
-                std::to_string(waiting) +
-                    " requests wait already, the most there may be. Try again "
-                    "later.");
+    throw Error(ErrorCode::kBusy, std::to_string(waiting) +
+                                      " requests wait already, the most there may be. Try again "
+                                      "later.");
   }
   s.inbox.push_back(std::move(sequence));
   s.work_came.notify_all();

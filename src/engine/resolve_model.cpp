@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/user_folders.h"
 #include "heng/auto_model.h"
 
 namespace heng {
@@ -15,11 +16,8 @@ namespace fs = std::filesystem;
 
 // Where heng keeps what it can make or fetch again.
 fs::path cache_root() {
-  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache && *cache) {
-    return fs::path(cache) / "heng";
-  }
-  const char* home = std::getenv("HOME");
-  return fs::path(home && *home ? home : ".") / ".cache" / "heng";
+  const fs::path folder = user_folder(UserFolder::kCache);
+  return folder.empty() ? fs::path(".cache") / "heng" : folder;
 }
 
 fs::path cache_folder() {

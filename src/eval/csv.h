@@ -16,7 +16,7 @@ struct CsvRow {
 };
 
 // All rows; blank lines are none. Throws Error kCorrupt naming `file` and line: a quote that is
-// never closed or stands inside a bare cell's end, over 16 Mi cells.
+// never closed, over 16 Mi cells.
 std::vector<CsvRow> parse_csv(std::string_view text, std::string_view file);
 
 // Respells `rows` (without the header) as pandas 2 prints them after read_csv: a column of numbers

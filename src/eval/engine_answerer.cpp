@@ -90,7 +90,6 @@ void EngineAnswerer::submit(size_t index, const Query& query) {
   auto open = std::make_shared<Open>();
   open->index = index;
   Request request = make_request(query, open->answer);
-  if (!options_.share_prefixes) request.cache_group = next_group_++;
   if (!query.choices.empty()) {
     std::vector<TokenId> ids;
     for (const auto& choice : query.choices) ids.push_back(choice_id(model_->tokenizer(), choice));

@@ -14,9 +14,7 @@ namespace heng::eval {
 
 struct EngineAnswererOptions {
   std::string fingerprint;  // of the model's files
-  // Off: nothing is shared between questions; for measuring what sharing gains.
-  bool share_prefixes = true;
-  size_t together = 32;  // questions under way at a time
+  size_t together = 32;     // questions under way at a time
 };
 
 class EngineAnswerer : public Answerer {
@@ -41,7 +39,6 @@ class EngineAnswerer : public Answerer {
 
   std::shared_ptr<const Model> model_;
   const EngineAnswererOptions options_;
-  uint64_t next_group_ = 1;
   std::map<RequestId, std::shared_ptr<Open>> open_;
   std::vector<std::shared_ptr<Open>> ended_;
   Engine engine_;  // ends first: it may call back to the above

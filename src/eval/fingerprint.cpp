@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/file_map.h"
-#include "base/sha256.h"
+#include "eval/sha256.h"
 
 namespace heng::eval {
 namespace {

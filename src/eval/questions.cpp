@@ -10,7 +10,7 @@
 #include "base/message.h"
 #include "eval/csv.h"
 #include "eval/scoring/humaneval.h"
-#include "eval/statistics.h"
+#include "statistics/statistics.h"
 
 namespace heng::eval {
 namespace {
@@ -54,13 +54,12 @@ void read_csv(const DataLayout& data, std::string_view text, const std::string& 
   std::vector<std::pair<std::string, size_t>> places;
   for (const auto& [field, column] : data.fields) {
     const auto at = std::find(columns.begin(), columns.end(), column);
-    // C-Eval's test split has no answers: what is missing is empty.
-    if (at != columns.end()) places.emplace_back(field, at - columns.begin());
-  }
-  if (places.size() + 1 < data.fields.size()) {
-    throw Error(ErrorCode::kCorrupt, file + ":1: has " + std::to_string(places.size()) +
-                                         " of the columns that the task names, " +
-                                         std::to_string(data.fields.size()) + " expected.");
+    if (at != columns.end()) {
+      places.emplace_back(field, at - columns.begin());
+    } else if (std::find(data.answers.begin(), data.answers.end(), field) == data.answers.end()) {
+      throw Error(ErrorCode::kCorrupt,
+                  file + ":1: lacks the column \"" + printable(column) + "\".");
+    }
   }
   std::erase_if(rows, [&](const CsvRow& row) {
     if (row.cells.size() == columns.size()) return false;
@@ -187,7 +186,9 @@ std::string beginning(const Task& task, const Protocol& protocol, const fs::path
   add_subject_fields(head, subject);
   std::string text = fill_in(heading_of(task, protocol, folder), head.fields);
   if (protocol.shots == 0) return text;
-  Rows examples = read_rows(task.data, folder, subject, {task.data.shots});
+  DataLayout with_answers = task.data;
+  with_answers.answers.clear();
+  Rows examples = read_rows(with_answers, folder, subject, {task.data.shots});
   malformed.insert(malformed.end(), examples.malformed.begin(), examples.malformed.end());
   if (examples.rows.size() < protocol.shots) {
     throw Error(ErrorCode::kCorrupt, fill_in(task.data.shots, head.fields) + ": has " +
@@ -206,13 +207,18 @@ std::string beginning(const Task& task, const Protocol& protocol, const fs::path
 std::vector<size_t> chosen_rows(size_t n, const QuestionChoice& choice) {
   std::vector<size_t> order(n);
   for (size_t i = 0; i < n; ++i) order[i] = i;
-  if (choice.shuffle_seed) order = shuffled(n, *choice.shuffle_seed);
+  if (choice.shuffle_seed) order = statistics::shuffled(n, *choice.shuffle_seed);
   if (choice.limit > 0 && choice.limit < n) order.resize(choice.limit);
   std::sort(order.begin(), order.end());
   return order;
 }
 
 }  // namespace
+
+std::string_view field(const Question& question, std::string_view name) {
+  const auto found = question.fields.find(name);
+  return found == question.fields.end() ? std::string_view() : std::string_view(found->second);
+}
 
 Rows parse_rows(const DataLayout& data, std::string_view text, const std::string& file) {
   Rows rows;

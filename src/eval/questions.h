@@ -22,6 +22,9 @@ struct Question {
   std::string prompt;  // text to continue, or a user's message
 };
 
+// Empty where it has no such field.
+std::string_view field(const Question& question, std::string_view name);
+
 struct QuestionChoice {
   std::vector<std::string> subjects = {};     // empty: all
   size_t limit = 0;                           // most of each subject; 0: all

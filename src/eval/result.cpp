@@ -12,6 +12,7 @@ namespace heng::eval {
 namespace {
 
 using nlohmann::json;
+using statistics::Interval;
 
 // The answers of each subject, 1 right and 0 wrong, subjects in the task's order.
 struct BySubject {
@@ -88,7 +89,8 @@ Interval in_percent(Interval interval) {
 Figure count_figure(const std::vector<uint8_t>& right) {
   size_t k = 0;
   for (const uint8_t one : right) k += one;
-  return {100 * mean_of(right), in_percent(wilson_interval(k, right.size())), right.size()};
+  return {100 * mean_of(right), in_percent(statistics::wilson_interval(k, right.size())),
+          right.size()};
 }
 
 // Where questions count alike Wilson's interval; the mean of subjects' means is resampled inside
@@ -100,7 +102,7 @@ std::vector<Figure> figures_of(const std::vector<Parts>& all, const BySubject& a
   const std::vector<double> values = aggregate(all, answers, average, means);
   std::vector<Interval> intervals;
   if (average == Average::kSubjects) {
-    intervals = bootstrap_intervals(
+    intervals = statistics::bootstrap_intervals(
         answers.right,
         [&](std::span<const double> drawn) { return aggregate(all, answers, average, drawn); },
         kBootstrapSeed);
@@ -110,7 +112,7 @@ std::vector<Figure> figures_of(const std::vector<Parts>& all, const BySubject& a
       for (const size_t s : parts.subjects) {
         for (const uint8_t one : answers.right[s]) k += one;
       }
-      intervals.push_back(wilson_interval(k, parts.n));
+      intervals.push_back(statistics::wilson_interval(k, parts.n));
     }
   }
   std::vector<Figure> figures;
@@ -129,13 +131,13 @@ Figure bleu_figure(const std::vector<BleuCounts>& pairs) {
   };
   Figure figure{score_of([](size_t i) { return i; }), {}, pairs.size()};
   constexpr size_t kRounds = 1000;
-  Random random(kBootstrapSeed);
+  statistics::Random random(kBootstrapSeed);
   std::vector<double> drawn;
   for (size_t round = 0; round < kRounds; ++round) {
     drawn.push_back(score_of([&](size_t) { return random.below(pairs.size()); }));
   }
   std::sort(drawn.begin(), drawn.end());
-  figure.interval = {drawn[kRounds * 25 / 1000], drawn[kRounds * 975 / 1000 - 1]};
+  figure.interval = {statistics::quantile(drawn, 0.025), statistics::quantile(drawn, 0.975)};
   return figure;
 }
 
@@ -152,10 +154,8 @@ RuleResult bleu_result(const Rule& rule, const Protocol& protocol, const Questio
   }
   std::vector<BleuCounts> pairs;
   for (const Question& question : questions.all) {
-    const auto found = question.fields.find(protocol.answer);
-    const std::string_view reference =
-        found == question.fields.end() ? std::string_view() : std::string_view(found->second);
-    pairs.push_back(bleu_counts(hypotheses[question.index], reference, *rule.bleu));
+    pairs.push_back(
+        bleu_counts(hypotheses[question.index], field(question, protocol.answer), *rule.bleu));
   }
   result.all = bleu_figure(pairs);
   return result;
@@ -226,8 +226,7 @@ Result summarise(const Task& task, const Protocol& protocol, const Questions& qu
     if (result.n_problems++ == 0) result.first_problem = kept.answer.problem;
   }
   result.has_key = std::any_of(questions.all.begin(), questions.all.end(), [&](const Question& q) {
-    const auto found = q.fields.find(protocol.answer);
-    return found != q.fields.end() && !found->second.empty();
+    return !field(q, protocol.answer).empty();
   });
   for (const auto& rule : protocol.rules) {
     result.rules.push_back(apply_rule(task, protocol, questions, answers, rule));
@@ -268,8 +267,9 @@ std::string compare_in_words(const Result& first, const Result& second) {
     only_first += a[i] && !b[i];
     only_second += b[i] && !a[i];
   }
-  const std::string p = "(McNemar " + p_value(mcnemar(only_first, only_second).exact_p) + ").";
-  if (mcnemar(only_first, only_second).exact_p >= 0.05) {
+  const double exact_p = statistics::mcnemar(only_first, only_second).exact_p;
+  const std::string p = "(McNemar " + p_value(exact_p) + ").";
+  if (exact_p >= 0.05) {
     return first.model + " or " + second.model + ": cannot tell with " + with_commas(a.size()) +
            " questions; " + with_commas(only_first) + " right by the first alone, " +
            with_commas(only_second) + " by the second alone " + p;

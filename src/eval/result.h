@@ -9,16 +9,16 @@
 #include <vector>
 
 #include "eval/questions.h"
-#include "eval/statistics.h"
 #include "eval/store.h"
 #include "eval/task.h"
+#include "statistics/statistics.h"
 
 namespace heng::eval {
 
 struct Figure {
-  double value = 0;   // per cent, or BLEU
-  Interval interval;  // 95%
-  size_t n = 0;       // questions
+  double value = 0;               // per cent, or BLEU
+  statistics::Interval interval;  // 95%
+  size_t n = 0;                   // questions
 };
 
 struct RuleResult {

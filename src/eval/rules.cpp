@@ -12,10 +12,8 @@ namespace heng::eval {
 namespace {
 
 // The right answer as the data has it; empty where it has none.
-const std::string& wanted(const Question& question, const Protocol& protocol) {
-  static const std::string kNone;
-  const auto found = question.fields.find(protocol.answer);
-  return found == question.fields.end() ? kNone : found->second;
+std::string_view wanted(const Question& question, const Protocol& protocol) {
+  return field(question, protocol.answer);
 }
 
 template <size_t (*Best)(std::span<const float>)>
@@ -34,11 +32,6 @@ Verdict read_logits(const Question& question, const Protocol& protocol, const Ke
 
 Verdict read_bf16(const Question& question, const Protocol& protocol, const Kept& kept) {
   return read_letter<best_letter_bf16>(question, protocol, kept.answer.letters.bf16_probs);
-}
-
-std::string_view field(const Question& question, std::string_view name) {
-  const auto found = question.fields.find(name);
-  return found == question.fields.end() ? std::string_view() : std::string_view(found->second);
 }
 
 FourOptions options_of(const Question& question) {

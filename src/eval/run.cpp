@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <set>
 
-#include "base/sha256.h"
 #include "eval/rules.h"
+#include "eval/sha256.h"
 
 namespace heng::eval {
 namespace {
@@ -26,10 +26,9 @@ std::string plain_name(std::string_view text) {
 std::string questions_hash(const Questions& questions, const Protocol& protocol) {
   Sha256 hash;
   for (const Question& question : questions.all) {
-    const auto answer = question.fields.find(protocol.answer);
     hash.add(question.prompt);
     hash.add(std::string_view("\0", 1));
-    if (answer != question.fields.end()) hash.add(answer->second);
+    hash.add(field(question, protocol.answer));
     hash.add(std::string_view("\0", 1));
   }
   return hash.finish();
@@ -70,7 +69,6 @@ class Tally {
 
   void count(const Question& question, const Kept& kept) {
     ++progress_.done;
-    ++progress_.scored;
     progress_.right += rule_.read(question, protocol_, kept).right;
     progress_.subject = question.subject;
     const auto at = std::lower_bound(subjects_.begin(), subjects_.end(), question.subject);

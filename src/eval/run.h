@@ -15,10 +15,10 @@
 namespace heng::eval {
 
 struct Progress {
-  size_t done = 0, total = 0;    // questions
-  size_t kept = 0;               // of them answered by an earlier run
-  size_t right = 0, scored = 0;  // by the protocol's first rule
-  std::string subject;           // of the last answer
+  size_t done = 0, total = 0;  // questions
+  size_t kept = 0;             // of them answered by an earlier run
+  size_t right = 0;            // of those done, by the protocol's first rule
+  std::string subject;         // of the last answer
   size_t subject_number = 0, n_subjects = 0;
 };
 

@@ -4,15 +4,13 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "database/database.h"
 #include "eval/answerer.h"
-
-struct sqlite3;
 
 namespace heng::eval {
 
@@ -28,8 +26,8 @@ struct Kept {
 
 class Store {
  public:
-  // Opens or makes `path`. Throws Error kNotFound where it cannot be made there, kCorrupt where it
-  // is no run of heng or damaged, kBusy where another program writes to it.
+  // Opens or makes `path`. Throws Error as database::Database; kCorrupt too where it is no run of
+  // heng.
   explicit Store(const std::filesystem::path& path);
 
   // The run's manifest. Throws Error kInvalidArgument, naming what differs, where the file holds a
@@ -37,24 +35,15 @@ class Store {
   void begin(const nlohmann::json& manifest);
   nlohmann::json manifest() const;  // null where there is none yet
 
-  // Throws Error kOutOfMemory where the disk is full: what was added before stays.
+  // Both throw Error as database::Database.
   void add(std::string_view task, std::string_view protocol, const Kept& kept);
   // In the order of questions and samples.
   std::vector<Kept> answers(std::string_view task, std::string_view protocol) const;
-  size_t count(std::string_view task, std::string_view protocol) const;
 
-  const std::filesystem::path& path() const { return path_; }
+  const std::filesystem::path& path() const { return database_.path(); }
 
  private:
-  struct Close {
-    void operator()(sqlite3* db) const;
-  };
-
-  void execute(const char* sql) const;
-  [[noreturn]] void fail(int code) const;
-
-  std::filesystem::path path_;
-  std::unique_ptr<sqlite3, Close> db_;
+  database::Database database_;
 };
 
 }  // namespace heng::eval

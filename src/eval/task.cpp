@@ -90,8 +90,7 @@ void check_protocol(YamlMap& map, const Protocol& p, const DataLayout& data) {
     }
   }
   for (const char* field : {"prompt", "entry_point", "test"}) {
-    const Rule* rule = find_rule(p.rules[0]);
-    if (rule->runs_code && !is_known_name(field, data)) {
+    if (find_rule(p.rules[0])->runs_code && !is_known_name(field, data)) {
       map.fail("rules", std::string("run code: the data needs a field ") + field);
     }
   }
@@ -163,6 +162,34 @@ void read_list(YamlMap& map, const std::string& key, std::string_view file, cons
   for (const auto& item : list) read(item);
 }
 
+Task read_whole(YamlMap& map, std::string_view file) {
+  Task task;
+  task.source = map.text_or("source", "");
+  task.data = read_data(map.need("data"), file);
+  task.average = static_cast<Average>(map.choice_or("average", {"subjects", "questions"}, 1));
+  read_groups(map, file, task);
+  read_list(map, "protocols", file, [&](const YAML::Node& node) {
+    task.protocols.push_back(read_protocol(node, file, task.data));
+  });
+  if (task.protocols.empty()) map.fail("protocols", "is empty or not said");
+  for (const Protocol& p : task.protocols) task.data.answers.push_back(p.answer);
+  return task;
+}
+
+// All but the questions is that of a built-in task.
+Task read_another_split(YamlMap& map, const std::string& like) {
+  const auto all = built_in_tasks();
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const auto& t) { return t.name == like; });
+  if (found == all.end()) map.fail("like", "is no built-in task");
+  Task task = parse_task(found->text, like + ".yaml");
+  task.published.clear();
+  task.data.questions = map.texts_or_empty("questions");
+  for (const auto& path : task.data.questions) check_path(map, "questions", path);
+  if (task.data.questions.empty()) map.fail("questions", "is not said");
+  return task;
+}
+
 }  // namespace
 
 const Protocol& Task::protocol(std::string_view wanted) const {
@@ -187,17 +214,10 @@ const Protocol& Task::default_protocol(bool chat) const {
 Task parse_task(std::string_view text, std::string_view file) {
   try {
     YamlMap map(load_yaml(text, file), file, "a task");
-    Task task;
+    const std::string like = map.text_or("like", "");
+    Task task = like.empty() ? read_whole(map, file) : read_another_split(map, like);
     task.name = map.text("name");
     task.title = map.text("title");
-    task.source = map.text_or("source", "");
-    task.data = read_data(map.need("data"), file);
-    task.average = static_cast<Average>(map.choice_or("average", {"subjects", "questions"}, 1));
-    read_groups(map, file, task);
-    read_list(map, "protocols", file, [&](const YAML::Node& node) {
-      task.protocols.push_back(read_protocol(node, file, task.data));
-    });
-    if (task.protocols.empty()) map.fail("protocols", "is empty or not said");
     read_list(map, "published", file, [&](const YAML::Node& node) {
       task.published.push_back(read_published(node, file));
     });

@@ -27,6 +27,7 @@ struct DataLayout {
   std::vector<std::pair<std::string, std::string>> fields;
   std::string shots;                   // the file of worked examples; may be empty
   std::vector<std::string> questions;  // the file of questions; of several the first that is there
+  std::vector<std::string> answers;    // fields with right answers, which a test split may lack
 };
 
 // How a reply becomes right or wrong, by name: kRules in rules.h.

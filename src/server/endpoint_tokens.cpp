@@ -1,6 +1,5 @@
 // GET /tokenizer_info, POST /tokenize and /detokenize, as lm-eval's remote tokenizer asks for them
 // (and vLLM and llama-server answer).
-#include "heng/auto_model.h"
 #include "server/endpoints.h"
 #include "server/prompts.h"
 
@@ -13,7 +12,8 @@ Json token_or_null(const Tokenizer& tokenizer, std::optional<TokenId> id) {
   return id ? Json(token_name(tokenizer, *id)) : Json();
 }
 
-Json tokenizer_info(const Model& model, const std::string& chat_template) {
+Json tokenizer_info(ModelHost& host) {
+  const Model& model = host.model();
   const Tokenizer& tokenizer = model.tokenizer();
   // Where no token is named as the end of a text, one that ends replies is.
   std::optional<TokenId> eos = tokenizer.eos_id();
@@ -25,7 +25,7 @@ Json tokenizer_info(const Model& model, const std::string& chat_template) {
           {"bos_token", token_or_null(tokenizer, tokenizer.bos_id())},
           {"eos_token", token_or_null(tokenizer, eos)},
           {"pad_token", token_or_null(tokenizer, eos)},
-          {"chat_template", chat_template.empty() ? Json() : Json(chat_template)}};
+          {"chat_template", host.chat_template().empty() ? Json() : Json(host.chat_template())}};
 }
 
 std::vector<TokenId> tokenize(const TokenizeCall& call, const ModelHost& host) {
@@ -63,13 +63,10 @@ std::string model_of_query(std::string_view query) {
 
 void get_tokenizer_info(Service& service, const ExchangePtr& exchange) {
   on_worker(service, exchange, kShape, [&service, exchange] {
-    with_model(
-        service, exchange, kShape, model_of_query(exchange->request.query),
-        [&service, exchange](const std::string& name, const std::shared_ptr<ModelHost>& host) {
-          const auto& path = service.models.source(name).path;
-          const auto chat_template = AutoChatFormat::template_of(path.string());
-          respond_json(exchange, tokenizer_info(host->model(), chat_template));
-        });
+    with_model(service, exchange, kShape, model_of_query(exchange->request.query),
+               [exchange](const std::string&, const std::shared_ptr<ModelHost>& host) {
+                 respond_json(exchange, tokenizer_info(*host));
+               });
   });
 }
 

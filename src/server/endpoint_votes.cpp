@@ -4,7 +4,7 @@
 #include <set>
 
 #include "server/endpoints.h"
-#include "server/ratings.h"
+#include "statistics/ratings.h"
 
 namespace heng::server {
 namespace {
@@ -52,16 +52,16 @@ Json table(const std::vector<StoredVote>& votes) {
   }
   size_t n = 0;
   for (auto& [name, place] : places) place = n++;
-  std::vector<Comparison> comparisons;
+  std::vector<statistics::Comparison> comparisons;
   for (const StoredVote& vote : votes) {
-    Comparison comparison{{}, vote.choice};
+    statistics::Comparison comparison{{}, vote.choice};
     for (const std::string& model : vote.models) comparison.models.push_back(places[model]);
     comparisons.push_back(std::move(comparison));
   }
-  const auto ratings = rate(comparisons, n);
+  const auto ratings = statistics::rate(comparisons, n);
   std::vector<Json> rows;
   for (const auto& [name, place] : places) {
-    const Rating& r = ratings[place];
+    const statistics::Rating& r = ratings[place];
     rows.push_back({{"model", name},
                     {"rating", shown(r.rating)},
                     {"low", shown(r.low)},

@@ -3,13 +3,16 @@
 #include <algorithm>
 #include <chrono>
 
+#include "heng/auto_model.h"
+
 namespace heng::server {
 
 ModelHost::ModelHost(std::shared_ptr<const Model> model, std::shared_ptr<const ChatFormat> format,
-                     const EngineOptions& options,
+                     std::filesystem::path path, const EngineOptions& options,
                      std::function<void(const std::string&)> on_failure)
     : model_(std::move(model)),
       format_(std::move(format)),
+      path_(std::move(path)),
       on_failure_(std::move(on_failure)),
       engine_(model_, options) {
   const size_t context = model_->info().context;
@@ -26,6 +29,11 @@ ModelHost::~ModelHost() {
 std::shared_ptr<const ChatFormat> ModelHost::chat_format() const {
   if (format_) return format_;
   return {model_, &model_->chat_format()};  // owned by the model
+}
+
+const std::string& ModelHost::chat_template() {
+  std::call_once(read_template_, [this] { chat_template_ = AutoChatFormat::template_of(path_); });
+  return chat_template_;
 }
 
 FormCompiler& ModelHost::forms() {

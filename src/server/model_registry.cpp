@@ -284,7 +284,8 @@ std::shared_ptr<ModelHost> ModelRegistry::open(const std::string& name, const En
   const auto note = [this, name](const std::string& why) {
     log_.write("engine_failed", {{"model", name}, {"error", why}});
   };
-  return std::make_shared<ModelHost>(std::move(model), std::move(format), engine, note);
+  return std::make_shared<ModelHost>(std::move(model), std::move(format), entry.source.path, engine,
+                                     note);
 }
 
 }  // namespace heng::server

@@ -59,8 +59,6 @@ class ModelRegistry {
   // else from the loading thread. It must not throw.
   void acquire(const std::string& name, Ready ready);
   std::shared_ptr<ModelHost> loaded(const std::string& name) const;  // nullptr: not now
-  // REQUIRES: `name` comes from resolve.
-  const ModelSource& source(const std::string& name) const { return entries_.at(name).source; }
   std::vector<Listed> list() const;
 
   // Unloads what has failed and what nobody has asked for. Call it now and then.

@@ -20,8 +20,8 @@ Service::Service(ServerOptions o, std::vector<ModelSource> sources, RegistryOpti
       log(options.log),
       models(std::move(sources), std::move(registry), log),
       votes(options.votes) {
+  const auto served = models.list();
   for (const remote::Provider& provider : options.providers) {
-    const auto served = models.list();
     const bool is_model = std::any_of(served.begin(), served.end(), [&](const auto& model) {
       return model.name == provider.name;
     });

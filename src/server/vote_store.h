@@ -3,12 +3,11 @@
 #pragma once
 
 #include <filesystem>
-#include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
-struct sqlite3;
+#include "database/database.h"
 
 namespace heng::server {
 
@@ -20,23 +19,16 @@ struct StoredVote {
 
 class VoteStore {
  public:
-  // Makes the file and its folder where there are none. Throws Error naming the file: kCorrupt
-  // where it is another database, kInvalidArgument where it cannot be written.
+  // Makes the file and its folder where there are none. Throws Error as database::Database.
   explicit VoteStore(const std::filesystem::path& file);
-  ~VoteStore();
 
   // Both throw Error as the constructor.
   void add(const StoredVote& vote);
   std::vector<StoredVote> all() const;
 
  private:
-  class Statement;
-  [[noreturn]] void fail(const std::string& doing) const;
-  void run(const char* sql);
-
-  const std::filesystem::path file_;
   mutable std::mutex mutex_;
-  sqlite3* db_ = nullptr;
+  database::Database database_;
 };
 
 }  // namespace heng::server

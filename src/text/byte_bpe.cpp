@@ -8,10 +8,6 @@
 namespace heng::text {
 namespace {
 
-uint64_t pair_key(TokenId left, TokenId right) {
-  return static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 | static_cast<uint32_t>(right);
-}
-
 template <typename Word>
 uint64_t word_at(const char* bytes) {
   Word word;
@@ -34,9 +30,6 @@ uint64_t key_of(std::string_view bytes) {
   for (size_t at = 0; at + kWord < n; at += kWord) key = mix(key ^ word_at<uint64_t>(begin + at));
   return mix(key ^ word_at<uint64_t>(begin + n - kWord));
 }
-
-// A key that is the pair itself belongs to one value.
-constexpr auto kAnyValue = [](const auto&) { return true; };
 
 // Order of a max-heap whose top is the lowest rank, leftmost of equals.
 constexpr auto kLater = [](const auto& a, const auto& b) {
@@ -61,8 +54,7 @@ ByteBpe::ByteBpe(Vocabulary vocabulary, const std::vector<Merge>& merges, WholeP
   merges_ = FlatTable<Step>(merges.size());
   for (size_t rank = 0; rank < merges.size(); ++rank) {
     const Merge& merge = merges[rank];
-    merges_.insert(pair_key(merge.left, merge.right), {static_cast<uint32_t>(rank), merge.merged},
-                   kAnyValue);
+    merges_.insert(pair_key(merge.left, merge.right), {static_cast<uint32_t>(rank), merge.merged});
   }
 }
 
@@ -191,7 +183,7 @@ void ByteBpe::split_to_symbols(std::string_view piece, BpeScratch& scratch) cons
 }
 
 ByteBpe::Step ByteBpe::step(std::string_view bytes, TokenId left, TokenId right) const {
-  if (!by_rank_) return merges_.find(pair_key(left, right), kAnyValue);
+  if (!by_rank_) return merges_.find(pair_key(left, right));
   const TokenId merged = find(bytes);
   return merged < 0 ? Step{} : Step{static_cast<uint32_t>(merged), merged};
 }

@@ -111,16 +111,15 @@ class ByteBpe {
     uint32_t length = 0;
     TokenId id = -1;
   };
-  static constexpr uint32_t kNoMerge = UINT32_MAX;
-
-  void index_plain_tokens();
   struct Linear {
     std::once_flag once;
     std::atomic<size_t> expected_bytes = 0;
     std::atomic<bool> is_made = false;
     std::optional<LinearBpe> bpe;  // empty: its way is not that of merging
   };
+  static constexpr uint32_t kNoMerge = UINT32_MAX;
 
+  void index_plain_tokens();
   std::string_view spelling(TokenId id) const { return vocabulary_.bytes[static_cast<size_t>(id)]; }
   std::optional<LinearBpe> make_linear() const;
   // What merges make, in their order; the bytes first.

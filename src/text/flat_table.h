@@ -18,6 +18,16 @@ inline uint64_t mix(uint64_t key) {
   return static_cast<uint64_t>(product >> 64) ^ static_cast<uint64_t>(product);
 }
 
+// Two ids as one key.
+inline uint64_t pair_key(TokenId left, TokenId right) {
+  return static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 | static_cast<uint32_t>(right);
+}
+
+// Of keys that have one value each.
+struct AnyValue {
+  bool operator()(const auto&) const { return true; }
+};
+
 // Value: what belongs to a key, with a TokenId `id` that is -1 in a Value{} and nowhere else.
 template <typename Value>
 class FlatTable {
@@ -29,8 +39,8 @@ class FlatTable {
 
   // Inserts, unless the key is there with a value that `same` accepts. REQUIRES: room was asked
   // for.
-  template <typename Same>
-  void insert(uint64_t key, Value value, const Same& same) {
+  template <typename Same = AnyValue>
+  void insert(uint64_t key, Value value, const Same& same = {}) {
     const uint64_t hash = mix(key);
     Slot& slot = slots_[place(hash, key, same)];
     if (slot.value.id >= 0) return;
@@ -38,8 +48,8 @@ class FlatTable {
     seen_[bit_of(hash) / 64] |= uint64_t{1} << bit_of(hash) % 64;
   }
   // The value of `key` that `same` accepts; Value{} where there is none.
-  template <typename Same>
-  Value find(uint64_t key, const Same& same) const {
+  template <typename Same = AnyValue>
+  Value find(uint64_t key, const Same& same = {}) const {
     const uint64_t hash = mix(key);
     if (!(seen_[bit_of(hash) / 64] >> bit_of(hash) % 64 & 1)) return {};
     return slots_[place(hash, key, same)].value;

@@ -1,7 +1,5 @@
 #include "text/linear_bpe.h"
 
-#include <algorithm>
-
 #include "heng/error.h"
 
 namespace heng::text {
@@ -9,15 +7,9 @@ namespace {
 
 constexpr size_t kBytes = 256;
 
-uint64_t pair_key(int32_t left, int32_t right) {
-  return static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 | static_cast<uint32_t>(right);
-}
-
 uint32_t bit_of(int32_t right) {
   return 1u << (mix(static_cast<uint32_t>(right)) >> 59);
 }
-
-constexpr auto kAnyValue = [](const auto&) { return true; };
 
 std::vector<std::string_view> spellings(std::span<const LinearBpe::Token> tokens) {
   std::vector<std::string_view> all;
@@ -56,7 +48,7 @@ void LinearBpe::add(const Token& token, int32_t rank) {
   if (static_cast<size_t>(rank) >= kBytes) {
     if (!find_halves(token, entry)) return;
     entries_[static_cast<size_t>(entry.left)].rights |= bit_of(entry.right);
-    pairs_.insert(pair_key(entry.left, entry.right), {rank}, kAnyValue);
+    pairs_.insert(pair_key(entry.left, entry.right), {rank});
   }
   entries_[static_cast<size_t>(rank)] = entry;
   lengths_[static_cast<size_t>(rank)] = static_cast<uint32_t>(token.bytes.size());
@@ -90,7 +82,7 @@ bool LinearBpe::may_meet(int32_t left, int32_t right, size_t& steps) const {
     const Entry& l = entries_[static_cast<size_t>(left)];
     const Entry& r = entries_[static_cast<size_t>(right)];
     if (l.rights & bit_of(right)) {
-      const TokenId across = pairs_.find(pair_key(left, right), kAnyValue).id;
+      const TokenId across = pairs_.find(pair_key(left, right)).id;
       if (across >= 0 && across < limit) return false;
     }
     const bool left_is_whole = l.right == left, right_is_whole = r.left == right;

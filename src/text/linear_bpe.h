@@ -36,7 +36,7 @@ class LinearBpe {
 
   // `tokens` in the order of their merges. `merges_to_itself` says of a token's bytes whether
   // merging makes that token of them. nullopt where this way is not that of merging: a token comes
-  // out that is made of later ones, or two are spelled alike.
+  // out that is made of later ones.
   static std::optional<LinearBpe> make(
       std::span<const Token> tokens, const std::function<bool(std::string_view)>& merges_to_itself);
 

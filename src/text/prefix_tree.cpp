@@ -24,17 +24,16 @@ PrefixTree::Shape::Shape(std::span<const std::string_view> strings) {
     for (size_t at = 0; at < string.size(); ++most) at += symbol_at(string, at).length;
   }
   FlatTable<Child> children(most);
-  constexpr auto kAnyValue = [](const auto&) { return true; };
   for (const std::string_view string : strings) {
     uint32_t node = 0;
     for (size_t at = 0; at < string.size();) {
       const Symbol symbol = symbol_at(string, at);
       at += symbol.length;
       const uint64_t key = uint64_t{node} << 22 | symbol.key;
-      TokenId id = children.find(key, kAnyValue).id;
+      TokenId id = children.find(key).id;
       if (id < 0) {
         id = static_cast<TokenId>(nodes.size());
-        children.insert(key, {id}, kAnyValue);
+        children.insert(key, {id});
         nodes.push_back({node, symbol.key});
         nodes[node].n_children += node != 0 || symbol.key >= kFirst;
       }

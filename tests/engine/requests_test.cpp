@@ -261,6 +261,26 @@ TEST(Submit, AFullQueueSaysSo) {
   engine.submit(request);
 }
 
+// A request that has begun waits no more, while its first step still runs.
+TEST(Queue, IsLeftWhenARequestBegins) {
+  EngineOptions options;
+  options.max_queue = 1;
+  Engine engine(tiny(), options);
+  Request first = reply_to(some_ids(3), 2);
+  bool has_asked = false;
+  first.on_token = [&](const TokenEvent&) {
+    if (!std::exchange(has_asked, true)) {
+      EXPECT_EQ(engine.stats().queued, 0u);
+      engine.submit(reply_to(some_ids(4), 2));
+    }
+    return true;
+  };
+  engine.submit(std::move(first));
+  while (engine.step()) {
+  }
+  EXPECT_EQ(engine.stats().completed, 2u);
+}
+
 TEST(Options, ThatMakeNoSenseAreRefused) {
   const auto model = tiny();
   const auto problem = [&](EngineOptions options) {

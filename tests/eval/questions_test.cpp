@@ -7,6 +7,7 @@
 #include <map>
 
 #include "eval/csv.h"
+#include "support/file_bytes.h"
 #include "support/golden.h"
 
 namespace heng::eval {
@@ -119,7 +120,6 @@ TEST(Prompts, OfGsm8kAndHumanEvalAreThoseOfTheOriginal) {
 class QuestionFiles : public testing::Test {
  protected:
   QuestionFiles() {
-    fs::remove_all(folder_);
     fs::create_directories(folder_ / "colours");
     task_ = parse_task(R"(name: colours
 title: Colours
@@ -134,16 +134,15 @@ protocols:
 )",
                        "t.yaml");
   }
-  ~QuestionFiles() override { fs::remove_all(folder_); }
 
   void write(const std::string& name, const std::string& text) const {
-    std::ofstream(folder_ / "colours" / name) << text;
+    test::write_file(folder_ / "colours" / name, text);
   }
   Questions load(const QuestionChoice& choice = {}) const {
-    return load_questions(task_, task_.protocols[0], folder_, choice);
+    return load_questions(task_, task_.protocols[0], folder_.path(), choice);
   }
 
-  const fs::path folder_ = fs::temp_directory_path() / "heng_questions_test";
+  const test::TempDir folder_;
   Task task_;
 };
 
@@ -159,6 +158,21 @@ TEST_F(QuestionFiles, MalformedRowsAreNamedAndTheOthersAsked) {
   ASSERT_EQ(questions.malformed.size(), 2u);
   EXPECT_THAT(questions.malformed[0], testing::HasSubstr("red.jsonl:2: lacks \"key\""));
   EXPECT_THAT(questions.malformed[1], testing::HasSubstr("red.jsonl:3"));
+}
+
+TEST_F(QuestionFiles, AColumnThatIsMissingIsNamedUnlessItHasTheAnswers) {
+  task_.data.format = DataFormat::kCsv;
+  task_.data.questions = {"q.csv"};
+  write("q.csv", "q\none\n");  // a test split
+  EXPECT_EQ(load().all.at(0).prompt, "one?");
+  EXPECT_EQ(field(load().all[0], "answer"), "");
+  write("q.csv", "key\nA\n");
+  try {
+    load();
+    FAIL() << "was read";
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "q.csv:1: lacks the column \"q\".");
+  }
 }
 
 TEST_F(QuestionFiles, ASeedDrawsWhichOnesAreAsked) {

@@ -8,6 +8,7 @@
 
 #include "eval/questions.h"
 #include "heng/error.h"
+#include "support/file_bytes.h"
 #include "support/golden.h"
 
 namespace heng::eval {
@@ -129,8 +130,8 @@ constexpr const char* kHostile[] = {
 
 TEST(Sandbox, HostileProgramsAreContained) {
   HENG_NEEDS_SANDBOX();
-  const std::filesystem::path mark = std::filesystem::temp_directory_path() / "heng_sandbox_mark";
-  std::filesystem::remove(mark);
+  const test::TempDir folder;
+  const std::filesystem::path mark = folder / "mark";
   EXPECT_GE(std::size(kHostile), 60u);
   for (std::string program : kHostile) {
     const size_t at = program.find("MARK");

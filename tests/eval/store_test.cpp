@@ -10,6 +10,7 @@
 
 #include "eval/result.h"
 #include "eval/run.h"
+#include "support/file_bytes.h"
 
 namespace heng::eval {
 namespace {
@@ -45,7 +46,6 @@ class FixedAnswerer : public Answerer {
 class StoreTest : public testing::Test {
  protected:
   StoreTest() {
-    fs::remove_all(folder_);
     fs::create_directories(folder_ / "numbers");
     std::ofstream data(folder_ / "numbers/q.jsonl");
     for (int i = 0; i < 60; ++i) {
@@ -59,9 +59,8 @@ protocols:
   - {name: plain, prompt: "{question}?", choices: [A, B], rules: [qwen-bf16, logits]}
 )",
                        "t.yaml");
-    questions_ = load_questions(task_, task_.protocols[0], folder_, {});
+    questions_ = load_questions(task_, task_.protocols[0], folder_.path(), {});
   }
-  ~StoreTest() override { fs::remove_all(folder_); }
 
   // The whole run into `file`; the result as JSON.
   std::string run(FixedAnswerer& answerer, const std::string& file) const {
@@ -74,7 +73,7 @@ protocols:
         .dump();
   }
 
-  const fs::path folder_ = fs::temp_directory_path() / "heng_store_test";
+  const test::TempDir folder_;
   Task task_;
   Questions questions_;
 };

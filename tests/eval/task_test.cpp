@@ -87,6 +87,21 @@ TEST(Task, BuiltInOnesAreSound) {
   EXPECT_THROW(find_task("nothing"), Error);
 }
 
+TEST(Task, AnotherSplitIsLikeTheBuiltInTask) {
+  const Task ceval = find_task("ceval"), other = find_task("ceval-test");
+  EXPECT_EQ(other.data.questions, (std::vector<std::string>{"test/{subject}_test.csv"}));
+  EXPECT_EQ(other.subjects, ceval.subjects);
+  EXPECT_EQ(other.protocols.size(), ceval.protocols.size());
+  EXPECT_TRUE(other.published.empty());
+  const std::string split = "name: a\ntitle: b\nlike: ceval\nquestions: q.csv\n";
+  EXPECT_THAT(problem_of(split, "like: ceval", "like: x"),
+              HasSubstr("t.yaml:3: like is no built-in"));
+  EXPECT_THAT(problem_of(split, "questions: q.csv", "average: subjects"),
+              HasSubstr("questions is not said"));
+  EXPECT_THAT(problem_of(split, "title: b", "title: b\naverage: subjects"),
+              HasSubstr("a task has no field average"));
+}
+
 TEST(Template, BracesThatNameNothingStay) {
   const Fields fields = {{"a", "1"}, {"b_2", "{a}"}};
   EXPECT_EQ(fill_in("{a} {} {b_2} {c} {a b} {", fields), "1 {} {a} {c} {a b} {");

@@ -30,7 +30,12 @@ ChatClient client_of(const FakeProvider& fake, const std::string& key_variable =
 }
 
 ChatRequest hello() {
-  return {.messages = {{"user", "Hello"}}, .temperature = 0.5, .max_tokens = 9, .stop = {"x"}};
+  ChatRequest request;
+  request.messages = {{"user", "Hello"}};
+  request.temperature = 0.5;
+  request.max_tokens = 9;
+  request.stop = {"x"};
+  return request;
 }
 
 struct Failure {

@@ -78,7 +78,9 @@ TEST_F(Api, StreamsSayWhatWholeAnswersSay) {
       EXPECT_EQ(texts[i], whole["choices"][i]["message"]["content"]);
       EXPECT_EQ(whole["choices"][i]["finish_reason"], "length");
     }
-    if (n > 1) EXPECT_NE(texts[0], texts[1]);
+    if (n > 1) {
+      EXPECT_NE(texts[0], texts[1]);
+    }
   }
 }
 

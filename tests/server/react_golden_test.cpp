@@ -4,24 +4,14 @@
 
 #include "engine/stop_rules.h"
 #include "server/prompts.h"
-#include "support/golden.h"
 #include "support/list_tokenizer.h"
+#include "support/react_rows.h"
 #include "support/tiny_server.h"
 
 namespace heng::server {
 namespace {
 
 using nlohmann::ordered_json;
-
-std::vector<ordered_json> rows(const std::string& kind) {
-  std::ifstream file(test::golden_dir() / "eval" / "react.jsonl");
-  std::vector<ordered_json> found;
-  for (std::string line; std::getline(file, line);) {
-    auto row = ordered_json::parse(line);
-    if (row["kind"] == kind) found.push_back(std::move(row));
-  }
-  return found;
-}
 
 // Arguments that are no text are refused; upstream's server takes them as Python would print them.
 bool has_object_arguments(const ordered_json& row) {
@@ -39,7 +29,7 @@ TEST(ReactGolden, RequestsAreAnsweredOrRefusedAsUpstreams) {
   HENG_NEEDS_GOLDEN("eval/react.jsonl");
   test::TinyServer server({}, 16384);
   size_t n_refused = 0, n_prompts = 0;
-  for (const ordered_json& row : rows("build")) {
+  for (const ordered_json& row : test::react_rows("build")) {
     if (has_object_arguments(row)) continue;
     ordered_json body = {{"messages", row["messages"]}, {"max_tokens", 1}};
     if (!row["functions"].is_null()) body["functions"] = row["functions"];
@@ -70,7 +60,7 @@ TEST(ReactGolden, RequestsAreAnsweredOrRefusedAsUpstreams) {
 TEST(ReactGolden, StopsCutAsUpstreams) {
   HENG_NEEDS_GOLDEN("eval/react.jsonl");
   size_t n_rows = 0;
-  for (const ordered_json& row : rows("stop")) {
+  for (const ordered_json& row : test::react_rows("stop")) {
     ++n_rows;
     if (row["stop"].is_null()) continue;
     auto stops = row["stop"].get<std::vector<std::string>>();

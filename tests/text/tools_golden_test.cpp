@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "heng/error.h"
-#include "support/golden.h"
+#include "support/react_rows.h"
 #include "text/react.h"
 
 namespace heng::text {
@@ -10,16 +10,6 @@ namespace {
 
 using nlohmann::json;
 using nlohmann::ordered_json;
-
-std::vector<ordered_json> rows(const std::string& kind) {
-  std::ifstream file(test::golden_dir() / "eval" / "react.jsonl");
-  std::vector<ordered_json> found;
-  for (std::string line; std::getline(file, line);) {
-    auto row = ordered_json::parse(line);
-    if (row["kind"] == kind) found.push_back(std::move(row));
-  }
-  return found;
-}
 
 std::string text_or_empty(const ordered_json& value) {
   return value.is_string() ? value.get<std::string>() : "";
@@ -99,7 +89,7 @@ TEST(ToolsGolden, ReactPromptsEqualParseMessages) {
 TEST(ToolsGolden, ReactRepliesEqualParseResponse) {
   HENG_NEEDS_GOLDEN("eval/react.jsonl");
   size_t n_rows = 0;
-  for (const ordered_json& row : rows("parse")) {
+  for (const ordered_json& row : test::react_rows("parse")) {
     ++n_rows;
     const std::string reply = row["text"];
     for (const size_t step : {reply.size() + 1, size_t{1}, size_t{7}}) {

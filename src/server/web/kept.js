@@ -40,7 +40,7 @@ export function write_key(key) {
   }
 }
 
-// Conversations: {id, title, changed, messages: [{role, content, ...}], columns?}
+// Conversations, as conversation.js describes them.
 const STORE = "conversations";
 let database = null;
 

@@ -9,7 +9,7 @@
 #include <span>
 #include <vector>
 
-namespace heng::server {
+namespace heng::statistics {
 
 // One comparison of two to four different models.
 struct Comparison {
@@ -40,4 +40,4 @@ std::vector<double> bradley_terry(std::span<const double> wins, size_t n, double
 std::vector<Rating> rate(std::span<const Comparison> votes, size_t n_models,
                          const RatingOptions& options = {});
 
-}  // namespace heng::server
+}  // namespace heng::statistics

@@ -9,11 +9,15 @@
 #include <string>
 #include <vector>
 
-namespace heng::eval {
+namespace heng::statistics {
 
 struct Interval {
   double low = 0, high = 0;
 };
+
+// The value below which `share` of the sorted values lie; between two linear, as numpy's default.
+// REQUIRES: not empty.
+double quantile(std::span<const double> sorted, double share);
 
 // The quantile of the standard normal distribution. REQUIRES: 0 < p < 1.
 double normal_quantile(double p);
@@ -61,4 +65,4 @@ std::vector<Interval> bootstrap_intervals(
     const std::function<std::vector<double>(std::span<const double> means)>& figures, uint64_t seed,
     size_t resamples = kResamples, double confidence = 0.95);
 
-}  // namespace heng::eval
+}  // namespace heng::statistics

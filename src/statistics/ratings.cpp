@@ -1,10 +1,11 @@
-#include "server/ratings.h"
+#include "statistics/ratings.h"
 
 #include <algorithm>
 #include <cmath>
-#include <random>
 
-namespace heng::server {
+#include "statistics/statistics.h"
+
+namespace heng::statistics {
 namespace {
 
 constexpr int kMostIterations = 2000;
@@ -31,14 +32,6 @@ std::vector<double> elo(std::span<const double> wins, size_t n, double prior_dra
   auto strengths = bradley_terry(wins, n, prior_draws);
   for (double& p : strengths) p = 1000 + 400 * std::log10(p);
   return strengths;
-}
-
-// The value below which `share` of the sorted values lie.
-double quantile(const std::vector<double>& sorted, double share) {
-  const double at = share * static_cast<double>(sorted.size() - 1);
-  const auto below = static_cast<size_t>(at);
-  const size_t above = std::min(below + 1, sorted.size() - 1);
-  return sorted[below] + (at - static_cast<double>(below)) * (sorted[above] - sorted[below]);
 }
 
 void count(const Comparison& vote, std::vector<Rating>& ratings) {
@@ -88,11 +81,11 @@ std::vector<Rating> rate(std::span<const Comparison> votes, size_t n_models,
   }
   const auto best = elo(wins, n_models, options.prior_draws);
   std::vector<std::vector<double>> drawn(n_models);
-  std::mt19937_64 random(options.seed);
+  Random random(options.seed);
   for (size_t r = 0; r < options.n_resamples; ++r) {
     std::fill(wins.begin(), wins.end(), 0.0);
-    // Not std::uniform_int_distribution: which numbers that gives is up to the library.
-    for (size_t i = 0; i < votes.size(); ++i) add(votes[random() % votes.size()], n_models, wins);
+    for (size_t i = 0; i < votes.size(); ++i)
+      add(votes[random.below(votes.size())], n_models, wins);
     const auto sample = elo(wins, n_models, options.prior_draws);
     for (size_t i = 0; i < n_models; ++i) drawn[i].push_back(sample[i]);
   }
@@ -106,4 +99,4 @@ std::vector<Rating> rate(std::span<const Comparison> votes, size_t n_models,
   return ratings;
 }
 
-}  // namespace heng::server
+}  // namespace heng::statistics

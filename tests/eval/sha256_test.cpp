@@ -1,8 +1,8 @@
-#include "base/sha256.h"
+#include "eval/sha256.h"
 
 #include <gtest/gtest.h>
 
-namespace heng {
+namespace heng::eval {
 namespace {
 
 // FIPS 180-4's examples.
@@ -23,4 +23,4 @@ TEST(Sha256, PiecesMakeTheSameHash) {
 }
 
 }  // namespace
-}  // namespace heng
+}  // namespace heng::eval

@@ -1,10 +1,10 @@
-#include "server/ratings.h"
+#include "statistics/ratings.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-namespace heng::server {
+namespace heng::statistics {
 namespace {
 
 // Two models, three wins to one: strengths 3 to 1, 400 * log10(3) = 190.85 points.
@@ -78,4 +78,4 @@ TEST(Ratings, NoVotesGiveTheMiddle) {
 }
 
 }  // namespace
-}  // namespace heng::server
+}  // namespace heng::statistics

@@ -1,4 +1,4 @@
-#include "eval/statistics.h"
+#include "statistics/statistics.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 
 #include "support/golden.h"
 
-namespace heng::eval {
+namespace heng::statistics {
 namespace {
 
 using nlohmann::json;
@@ -105,4 +105,4 @@ TEST(Bootstrap, IntervalOfOneGroupIsNearWilsons) {
 }
 
 }  // namespace
-}  // namespace heng::eval
+}  // namespace heng::statistics

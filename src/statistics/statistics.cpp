@@ -1,11 +1,11 @@
-#include "eval/statistics.h"
+#include "statistics/statistics.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
 
-namespace heng::eval {
+namespace heng::statistics {
 namespace {
 
 double normal_below(double z) {
@@ -38,15 +38,14 @@ Tosses tosses(uint64_t k, uint64_t n) {
   return result;
 }
 
-double percentile(const std::vector<double>& sorted, double p) {
-  // Linear between the two nearest, as numpy's default.
-  const double at = p * static_cast<double>(sorted.size() - 1);
+}  // namespace
+
+double quantile(std::span<const double> sorted, double share) {
+  const double at = share * static_cast<double>(sorted.size() - 1);
   const size_t below = static_cast<size_t>(at);
   const size_t above = std::min(below + 1, sorted.size() - 1);
   return sorted[below] + (at - static_cast<double>(below)) * (sorted[above] - sorted[below]);
 }
-
-}  // namespace
 
 double normal_quantile(double p) {
   // Bisection to a start, then Newton's steps: exact to the last bits, and called a few times a
@@ -166,9 +165,9 @@ std::vector<Interval> bootstrap_intervals(
   for (auto& values : drawn) {
     std::sort(values.begin(), values.end());
     intervals.push_back(
-        {percentile(values, (1 - confidence) / 2), percentile(values, (1 + confidence) / 2)});
+        {quantile(values, (1 - confidence) / 2), quantile(values, (1 + confidence) / 2)});
   }
   return intervals;
 }
 
-}  // namespace heng::eval
+}  // namespace heng::statistics
